@@ -1,0 +1,72 @@
+"""Population simulation of CAR-T therapy, immune suppression and hepatitis B reactivation.
+
+The public names below are loaded when they are first used, so that ``import carsim`` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from carsim._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from carsim.errors import CarsimError as CarsimError
+    from carsim.errors import ConfigError as ConfigError
+    from carsim.errors import ModelError as ModelError
+    from carsim.errors import ScenarioError as ScenarioError
+    from carsim.errors import SolverError as SolverError
+    from carsim.model import Assumed as Assumed
+    from carsim.model import Cited as Cited
+    from carsim.model import Derived as Derived
+    from carsim.model import Model as Model
+    from carsim.model import Parameters as Parameters
+    from carsim.model import State as State
+    from carsim.model import computed as computed
+    from carsim.model import observable as observable
+    from carsim.model import parameter as parameter
+    from carsim.model import route as route
+    from carsim.model import state as state
+    from carsim.model import variant as variant
+    from carsim.registry import list_models as list_models
+    from carsim.registry import load_model as load_model
+    from carsim.units import convert as convert
+
+# Public name -> module that defines it. The TYPE_CHECKING block above mirrors it; a test compares.
+_PUBLIC = {
+    "Assumed": "carsim.model",
+    "CarsimError": "carsim.errors",
+    "Cited": "carsim.model",
+    "ConfigError": "carsim.errors",
+    "Derived": "carsim.model",
+    "Model": "carsim.model",
+    "ModelError": "carsim.errors",
+    "Parameters": "carsim.model",
+    "ScenarioError": "carsim.errors",
+    "SolverError": "carsim.errors",
+    "State": "carsim.model",
+    "computed": "carsim.model",
+    "convert": "carsim.units",
+    "list_models": "carsim.registry",
+    "load_model": "carsim.registry",
+    "observable": "carsim.model",
+    "parameter": "carsim.model",
+    "route": "carsim.model",
+    "state": "carsim.model",
+    "variant": "carsim.model",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    module = _PUBLIC.get(name)
+    if module is None:
+        raise AttributeError(f"module 'carsim' has no attribute {name!r}")
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -1,0 +1,54 @@
+"""The command ``carsim``.
+
+Only click and the standard library are imported at the top of these files, so that
+``carsim --help`` answers at once; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from carsim.cli.catalogue import models, show
+from carsim.cli.check import check
+from carsim.cli.run import run
+from carsim.cli.sweep import sweep
+
+__all__ = ["main"]
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """The group of commands; what carsim refuses ends as one paragraph, not as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command and turn refusals into exit codes."""
+        from carsim.errors import CarsimError
+
+        try:
+            return super().invoke(ctx)
+        except CarsimError as error:
+            click.echo(f"carsim {ctx.invoked_subcommand}: {' '.join(str(error).split())}", err=True)
+            ctx.exit(BAD_INPUT)
+        except KeyboardInterrupt:
+            click.echo(f"carsim {ctx.invoked_subcommand}: interrupted; nothing written.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="carsim", message="%(prog)s %(version)s")
+def main() -> None:
+    """Simulate virtual patients under CAR-T therapy and ask for their risk of HBV reactivation."""
+    # A reader that closes the pipe early (carsim show MODEL | head) is no error.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+
+
+main.add_command(run)
+main.add_command(sweep)
+main.add_command(models)
+main.add_command(show)
+main.add_command(check)

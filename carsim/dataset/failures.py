@@ -1,0 +1,133 @@
+"""Words about solves that did not reach the end. Only here does a status become a sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from carsim.engine.plan import Trajectories
+from carsim.engine.status import MEANING, Status
+
+if TYPE_CHECKING:
+    from carsim.model import Model
+    from carsim.scenario import Prepared
+
+MOST_STATES_SHOWN = 40
+MOST_SUSPECTS = 5
+
+
+def summarize_failures(prepared: Prepared, trajectories: Trajectories) -> str:
+    """Count the patients that failed, and describe the first; empty if none did.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        What was simulated.
+    trajectories : Trajectories
+        What the engine returned.
+    """
+    failed = np.flatnonzero(trajectories.status != Status.SUCCESS)
+    if failed.size == 0:
+        return ""
+    counts = Counter(int(trajectories.status[patient]) for patient in failed)
+    kinds = ", ".join(f"{count} {Status(code).name.lower()}" for code, count in counts.items())
+    one = describe_failure(prepared, trajectories, int(failed[0]))
+    if prepared.n_patients == 1:
+        return one
+    return f"{failed.size} of {prepared.n_patients} patients failed ({kinds}). The first: {one}"
+
+
+def describe_failure(prepared: Prepared, trajectories: Trajectories, patient: int) -> str:
+    """Say where and how one patient's integration ended, and what to try.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        What was simulated.
+    trajectories : Trajectories
+        What the engine returned.
+    patient : int
+        Position of the patient among the prepared ones.
+
+    Returns
+    -------
+    str
+        Time, patient, status, last state by name with the first value that is not finite, solver,
+        suspicious parameters, and what the equations say in plain Python at that state.
+    """
+    model, solver = prepared.model, prepared.scenario.solver
+    status = int(trajectories.status[patient])
+    time = float(trajectories.final_time[patient])
+    y = trajectories.final_state[patient]
+    if not np.isfinite(y).any():
+        # Nothing was reached: it is the beginning that is wrong.
+        time, y = prepared.scenario.start, prepared.y0[patient]
+    stop = prepared.scenario.stop
+    end = float(stop[patient]) if isinstance(stop, np.ndarray) else stop
+    who = f"patient {int(prepared.patients[patient])} " if prepared.scenario.is_ensemble else ""
+    return " ".join(
+        [
+            f"{model.name}: {who}stopped at t = {time:.6g} {model.time_unit} of {end:g}: "
+            f"{MEANING[status]}.",
+            f"Last state: {_state(model, y)}.",
+            f"Solver {solver.method}, rtol {solver.rtol:g}, "
+            f"{int(trajectories.n_steps[patient])} steps, "
+            f"{int(trajectories.n_rejected[patient])} rejected.",
+            *_suspects(model, prepared.p[patient]),
+            _equations(model, time, y, prepared.p[patient]),
+        ]
+    )
+
+
+def _state(model: Model, y: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
+    wrong = np.flatnonzero(~np.isfinite(y))
+    shown = set(range(MOST_STATES_SHOWN)) | set(wrong[:1].tolist())
+    parts = []
+    for position, (field, value) in enumerate(zip(model.states, y, strict=True)):
+        if position in shown:
+            mark = " (first not finite)" if wrong.size and position == wrong[0] else ""
+            parts.append(f"{field.name} = {value:.4g} {field.unit}{mark}")
+    return ", ".join(parts)
+
+
+def _suspects(model: Model, p: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[str]:
+    """Parameters that are not finite or outside their plausible range."""
+    found = []
+    for field, value in zip(model.parameters, p, strict=True):
+        if not np.isfinite(value):
+            found.append(f"{field.name} = {value:g} {field.unit}")
+        elif field.plausible is not None and not field.plausible[0] <= value <= field.plausible[1]:
+            low, high = field.plausible
+            found.append(f"{field.name} = {value:g} {field.unit} (plausible {low:g} to {high:g})")
+    if not found:
+        return []
+    more = f" and {len(found) - MOST_SUSPECTS} more" if len(found) > MOST_SUSPECTS else ""
+    return [f"Check {', '.join(found[:MOST_SUSPECTS])}{more}."]
+
+
+def _equations(
+    model: Model,
+    time: float,
+    y: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    p: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> str:
+    try:
+        derivative = np.array(model.derivatives(time, y.tolist(), p.tolist()), dtype=np.float64)
+    except Exception as error:
+        # Whatever a model file does wrong belongs into the diagnosis, not in its place.
+        return f"The equations in plain Python fail there: {type(error).__name__}: {error}."
+    wrong = [
+        f"d({name})/dt = {value:g}"
+        for name, value in zip(model.state_names, derivative, strict=True)
+        if not np.isfinite(value)
+    ]
+    if wrong:
+        return f"The equations in plain Python give there {', '.join(wrong[:MOST_SUSPECTS])}."
+    finite = np.where(np.isfinite(y), np.abs(y), 0.0) + [field.atol for field in model.states]
+    fastest = int(np.argmax(np.abs(derivative) / finite))
+    return (
+        f"The equations in plain Python are finite there; fastest is {model.state_names[fastest]}, "
+        f"d/dt = {derivative[fastest]:.4g} {model.states[fastest].unit}/{model.time_unit}."
+    )

@@ -1,0 +1,115 @@
+"""Endpoints: what a trial would report of each virtual patient, and risks with intervals.
+
+Each is a frozen object with two methods, see `carsim.endpoints.requirements.Endpoint`. Definitions
+and everything assumed are listed in docs/endpoints.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from carsim.endpoints.b_cells import BCellAplasia
+from carsim.endpoints.cytokines import CRSGrade, PeakIL6
+from carsim.endpoints.guidelines import DEFINITIONS, Criterion, Definition
+from carsim.endpoints.kinetics import CellularKinetics
+from carsim.endpoints.reactivation import HBVReactivation
+from carsim.endpoints.requirements import Endpoint, EndpointValues, Requirements
+from carsim.endpoints.response import Remission
+from carsim.endpoints.risk import (
+    CumulativeIncidence,
+    cumulative_incidence,
+    jeffreys_interval,
+    risk,
+    wilson_interval,
+)
+from carsim.endpoints.viremia import FLARE_CRITERIA, FlareCriterion, HepatitisFlare, PeakHBVDNA
+from carsim.errors import ScenarioError, unknown
+
+__all__ = [
+    "DEFINITIONS",
+    "ENDPOINTS",
+    "FLARE_CRITERIA",
+    "BCellAplasia",
+    "CRSGrade",
+    "CellularKinetics",
+    "Criterion",
+    "CumulativeIncidence",
+    "Definition",
+    "Endpoint",
+    "EndpointValues",
+    "FlareCriterion",
+    "HBVReactivation",
+    "HepatitisFlare",
+    "PeakHBVDNA",
+    "PeakIL6",
+    "Remission",
+    "Requirements",
+    "cumulative_incidence",
+    "jeffreys_interval",
+    "make_endpoint",
+    "risk",
+    "wilson_interval",
+]
+
+ENDPOINTS: Mapping[str, type[Endpoint]] = MappingProxyType(
+    {
+        "hbv_reactivation": HBVReactivation,
+        "hepatitis_flare": HepatitisFlare,
+        "peak_hbv_dna": PeakHBVDNA,
+        "remission": Remission,
+        "cellular_kinetics": CellularKinetics,
+        "b_cell_aplasia": BCellAplasia,
+        "peak_il6": PeakIL6,
+        "crs_grade": CRSGrade,
+    }
+)
+"""Endpoints by the name that config files use."""
+
+
+def make_endpoint(kind: str, options: Mapping[str, object] | None = None) -> Endpoint:
+    """Endpoint from the name and the options of a config file.
+
+    Parameters
+    ----------
+    kind : str
+        One of `ENDPOINTS`.
+    options : mapping, optional
+        Fields of the endpoint; lists become tuples.
+
+    Returns
+    -------
+    Endpoint
+
+    Raises
+    ------
+    ScenarioError
+        Unknown kind or option, or a value that the endpoint refuses.
+
+    Examples
+    --------
+    >>> make_endpoint("hbv_reactivation", {"definition": "KASL 2019"}).definition
+    'KASL 2019'
+    """
+    if kind not in ENDPOINTS:
+        raise ScenarioError(unknown("endpoint", kind, ENDPOINTS, "carsim"))
+    endpoint = ENDPOINTS[kind]
+    fields = {f.name: f for f in dataclasses.fields(endpoint)}  # type: ignore[arg-type]
+    given: dict[str, object] = {}
+    for name, value in (options or {}).items():
+        if name not in fields:
+            raise ScenarioError(unknown("option", name, fields, f"endpoint '{kind}'"))
+        value = tuple(value) if isinstance(value, list) else value
+        default = fields[name].default
+        expects_number = isinstance(default, float)
+        if expects_number and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ScenarioError(
+                f"endpoint '{kind}': {name} = {value!r} must be a number, such as {default!r}."
+            )
+        if isinstance(default, str) and not isinstance(value, str) and name != "baseline":
+            raise ScenarioError(
+                f"endpoint '{kind}': {name} = {value!r} must be text, such as {default!r}."
+            )
+        given[name] = float(value) if expects_number else value  # type: ignore[arg-type]
+    return endpoint(**given)

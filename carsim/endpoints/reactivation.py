@@ -1,0 +1,199 @@
+"""HBV reactivation as a laboratory would see it: visits, detection limits, a guideline's criteria.
+
+Assumed here
+    - A level below its detection limit is undetectable, however small.
+    - Serostatus is judged from HBsAg at the start of the simulation. Anti-HBc is not modelled:
+      everyone HBsAg-negative counts as HBsAg-negative/anti-HBc-positive.
+    - Baseline DNA is that at the start of the simulation, before lymphodepletion and before any
+      prophylaxis that starts later. Set `baseline` to measure it on treatment instead, which
+      changes who counts as reactivated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carsim.endpoints.guidelines import Criterion, Definition, definition_of
+from carsim.endpoints.requirements import (
+    Array,
+    EndpointValues,
+    Requirements,
+    check_observables,
+    check_positive,
+    window,
+    yes_no,
+)
+from carsim.endpoints.visits import column_of, first_hit, in_a_row, is_visit, visit_times
+from carsim.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from carsim.model import Model
+
+
+@dataclass(frozen=True)
+class HBVReactivation:
+    """Reactivation of hepatitis B by a published definition.
+
+    Parameters
+    ----------
+    definition : str or Definition
+        Name of a definition in `carsim.endpoints.guidelines.DEFINITIONS`, or one of your own.
+    every : float
+        Days between visits; the first is the infusion.
+    infusion : float
+        Day of the CAR-T infusion.
+    baseline : float, "start" or "none"
+        Day of the baseline HBV DNA; "start" is the start of the simulation; "none" applies the
+        criteria for patients without a baseline (serostatus is still known).
+    detection_limit : float
+        Lower limit of detection of HBV DNA, IU/mL.
+    hbsag_limit : float
+        Lower limit of detection of HBsAg, IU/mL.
+    hbv_dna, hbsag : str
+        Names of the observables.
+    name : str
+        Prefix of the variables, so that two definitions can stand side by side.
+
+    Notes
+    -----
+    Variables: `hbv_reactivation` (1, 0), `hbv_reactivation_time` (day of the visit that detects
+    it), `hbv_reactivation_dna` (IU/mL at that visit) and `hbv_reactivation_seroconversion`
+    (1, 0: HBsAg reappeared at any visit; NaN for those HBsAg-positive at baseline). All are NaN for
+    failed patients, and where the definition does not cover a serostatus.
+    """
+
+    definition: str | Definition = "AASLD 2018"
+    every: float = 28.0
+    infusion: float = 0.0
+    baseline: float | Literal["start", "none"] = "start"
+    detection_limit: float = 10.0
+    hbsag_limit: float = 0.05
+    hbv_dna: str = "hbv_dna"
+    hbsag: str = "hbsag"
+    name: str = "hbv_reactivation"
+
+    def __post_init__(self) -> None:
+        definition_of(self.definition)
+        check_positive(
+            "HBVReactivation",
+            every=self.every,
+            detection_limit=self.detection_limit,
+            hbsag_limit=self.hbsag_limit,
+        )
+        if isinstance(self.baseline, str) and self.baseline not in ("start", "none"):
+            raise ScenarioError(
+                f"HBVReactivation: baseline = {self.baseline!r} must be a day, 'start' or 'none'."
+            )
+
+    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+        """Ask for HBV DNA and HBsAg at baseline and at the visits."""
+        check_observables("HBVReactivation", model, {self.hbv_dna: "IU/mL", self.hbsag: "IU/mL"})
+        window("HBVReactivation", start, stop, self.infusion, None)
+        visits = visit_times(start, stop, self.every, self.infusion)
+        days = [start] if isinstance(self.baseline, str) else [start, float(self.baseline)]
+        if not start <= days[-1] <= visits[-1]:
+            raise ScenarioError(
+                f"HBVReactivation: baseline on day {days[-1]:g} is not between the start of the "
+                f"simulation (day {start:g}) and the last visit (day {visits[-1]:g})."
+            )
+        return Requirements(
+            save_at=np.unique(np.concatenate([days, visits])),
+            outputs=(self.hbv_dna, self.hbsag),
+        )
+
+    def evaluate(
+        self,
+        saved: Mapping[str, Array],
+        times: Array,
+        metrics: Mapping[str, Array],
+    ) -> dict[str, EndpointValues]:
+        """Apply the definition visit by visit."""
+        at_start = 0
+        at_baseline = (
+            at_start if isinstance(self.baseline, str) else column_of(times, self.baseline)
+        )
+        visits = is_visit(times, self.every, self.infusion) & (times > times[at_baseline])
+        markers = {"hbv_dna": saved[self.hbv_dna], "hbsag": saved[self.hbsag]}
+        seen = {marker: values[:, visits] for marker, values in markers.items()}
+        failed = ~np.all(
+            [
+                np.isfinite(values[:, at_baseline]) & np.isfinite(seen[marker]).all(axis=1)
+                for marker, values in markers.items()
+            ],
+            axis=0,
+        )
+        limits = {"hbv_dna": self.detection_limit, "hbsag": self.hbsag_limit}
+        positive = markers["hbsag"][:, at_start] >= self.hbsag_limit
+        known = {"hbv_dna": self.baseline != "none", "hbsag": True}
+
+        hits = np.zeros_like(seen["hbv_dna"], dtype=bool)
+        covered = np.zeros(len(hits), dtype=bool)
+        for criterion in definition_of(self.definition).criteria:
+            marker = criterion.marker
+            reference = markers[marker][:, at_baseline if marker == "hbv_dna" else at_start]
+            to_whom = _serostatus_applies(criterion, positive)
+            covered |= to_whom
+            met = _meets(criterion, seen[marker], reference, limits[marker], known=known[marker])
+            hits |= in_a_row(met, criterion.visits) & to_whom[:, np.newaxis]
+
+        happened, day = first_hit(hits, times[visits])
+        undefined = failed | ~covered
+        reappeared = np.asarray((seen["hbsag"] >= self.hbsag_limit).any(axis=1))
+        dna = np.full(len(hits), np.nan)
+        if visits.any():
+            at_detection = np.take_along_axis(
+                seen["hbv_dna"], hits.argmax(axis=1)[:, np.newaxis], axis=1
+            )[:, 0]
+            dna = np.where(happened, at_detection, np.nan)
+
+        label = f"HBV reactivation ({definition_of(self.definition).name})"
+        return {
+            self.name: EndpointValues(yes_no(happened, undefined), "1", label),
+            f"{self.name}_time": EndpointValues(
+                np.where(undefined, np.nan, day), "day", f"Day of {label}"
+            ),
+            f"{self.name}_dna": EndpointValues(
+                np.where(undefined, np.nan, dna), "IU/mL", "HBV DNA when reactivation is detected"
+            ),
+            f"{self.name}_seroconversion": EndpointValues(
+                yes_no(reappeared, failed | positive),
+                "1",
+                "Reverse seroconversion (HBsAg reappears)",
+            ),
+        }
+
+
+def _serostatus_applies(criterion: Criterion, positive: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    if criterion.serostatus == "any":
+        return np.ones_like(positive)
+    return np.asarray(positive if criterion.serostatus == "HBsAg-positive" else ~positive)
+
+
+def _meets(
+    criterion: Criterion, values: Array, reference: Array, limit: float, *, known: bool
+) -> NDArray[np.bool_]:
+    """Visits at which a criterion holds, shape (n, n_visits), whatever the serostatus."""
+    detectable = reference >= limit
+    applies = {
+        "detectable": detectable & known,
+        "undetectable": ~detectable & known,
+        "unknown": np.full(detectable.shape, not known),
+        "known": np.full(detectable.shape, known),
+        "any": np.ones_like(detectable),
+    }[criterion.baseline]
+    threshold = np.full(reference.shape, limit)
+    if criterion.fold is not None:
+        applies = applies & detectable & known
+        threshold = np.maximum(threshold, criterion.fold * reference)
+    if criterion.level is not None:
+        threshold = np.maximum(threshold, criterion.level)
+        if known:
+            applies = applies & (reference < threshold)
+    column = threshold[:, np.newaxis]
+    above = values > column if criterion.strict else values >= column
+    return np.asarray(above & (values >= limit) & applies[:, np.newaxis])

@@ -1,0 +1,1 @@
+"""The numerics: float64 arrays in, float64 arrays and status codes out."""

@@ -1,0 +1,143 @@
+"""Step size: error norm, acceptance, the next step, the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from carsim.engine.elementary import exp, log
+from carsim.engine.jit import inner
+from carsim.engine.layout import (
+    ACCEPTED,
+    CAP,
+    DELTA,
+    ERROR,
+    FACTOR,
+    INPUTS,
+    NEW,
+    PREVIOUS,
+    RUNNING,
+    SMALLEST,
+    STAGE,
+    STAGE_F,
+    STAGE_TIME,
+    F,
+    T,
+    Y,
+)
+from carsim.engine.plan import FloatArray
+
+SAFETY = 0.9
+LEAST = 0.2
+MOST = 6.0
+# Below this an error says nothing about the next step; it also keeps the logarithm finite.
+SMALLEST_ERROR = 1e-6
+# Proportional and integral gains times the order of the local error
+# (K. Gustafsson, ACM Trans. Math. Softw. 17:533, 1991).
+INTEGRAL = 0.7
+PROPORTIONAL = 0.4
+SHRINK_REJECTED = 0.75
+SHRINK_NON_FINITE = 0.25
+# Pivots are near 1 / gamma; one that small says that the elimination lost all its digits.
+SMALLEST_PIVOT = 1e-11
+
+
+@inner
+def error_norm(
+    n: int, vectors: FloatArray, atol: FloatArray, rtol: float, numbers: FloatArray
+) -> None:
+    """Root mean square of the error over states, in units of ``atol + rtol max(|y|, |new|)``."""
+    y, new, delta, out = vectors[Y], vectors[NEW], vectors[DELTA], numbers[ERROR]
+    n_states = len(atol)
+    for lane in range(n):
+        out[lane] = 0.0
+    for i in range(n_states):
+        floor = atol[i]
+        for lane in range(n):
+            k = i * n + lane
+            u = abs(y[k])
+            v = abs(new[k])
+            e = delta[k] / (floor + rtol * (v if u < v else u))
+            out[lane] += e * e
+    share = 1.0 / n_states
+    for lane in range(n):
+        out[lane] = (out[lane] * share) ** 0.5
+
+
+@inner
+def growth(n: int, order: int, numbers: FloatArray) -> None:
+    """Accept or reject, and the factor to the next step size (proportional-integral control)."""
+    error, previous, out = numbers[ERROR], numbers[PREVIOUS], numbers[FACTOR]
+    accepted, running, cap = numbers[ACCEPTED], numbers[RUNNING], numbers[CAP]
+    smallest = numbers[SMALLEST]
+    integral = INTEGRAL / order
+    proportional = PROPORTIONAL / order
+    plain = 1.0 / order
+    for lane in range(n):
+        e = error[lane]
+        e = SMALLEST_ERROR if e < SMALLEST_ERROR else e
+        ok = (e <= 1.0) & (smallest[lane] >= SMALLEST_PIVOT)
+        smooth = proportional * log(previous[lane]) - integral * log(e)
+        factor = SAFETY * exp(smooth if ok else -plain * log(e))
+        most = cap[lane] if ok else SHRINK_REJECTED
+        factor = most if factor > most else factor
+        factor = LEAST if factor < LEAST else factor
+        # NaN and infinity compare false with everything that would have let them through.
+        factor = factor if e < 1e300 else SHRINK_NON_FINITE
+        out[lane] = factor
+        accepted[lane] = running[lane] if ok else 0.0
+
+
+@inner
+def first_step(
+    n: int,
+    order: int,
+    infusing: bool,
+    rhs: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    atol: FloatArray,
+    rtol: float,
+) -> None:
+    """Step size to start with, for every lane (Hairer, Norsett & Wanner I, section II.4), into row FACTOR.
+
+    The row F of `vectors` holds the derivative at the start; STAGE and STAGE_F are overwritten.
+    """
+    t, stage_time, out = numbers[T], numbers[STAGE_TIME], numbers[FACTOR]
+    y, f, stage, stage_f = vectors[Y], vectors[F], vectors[STAGE], vectors[STAGE_F]
+    n_states = len(atol)
+    for lane in range(n):
+        d0 = 0.0
+        d1 = 0.0
+        for i in range(n_states):
+            k = i * n + lane
+            scale = atol[i] + rtol * abs(y[k])
+            d0 += (y[k] / scale) ** 2
+            d1 += (f[k] / scale) ** 2
+        d0 = (d0 / n_states) ** 0.5
+        d1 = (d1 / n_states) ** 0.5
+        out[lane] = 0.01 * d0 / d1 if d0 > 1e-5 and d1 > 1e-5 else 1e-6
+        stage_time[lane] = t[lane] + out[lane]
+    for i in range(n_states):
+        for lane in range(n):
+            k = i * n + lane
+            stage[k] = y[k] + out[lane] * f[k]
+    rhs(n, stage_time, stage, p, stage_f)
+    if infusing:
+        inputs = vectors[INPUTS]
+        for k in range(len(stage_f)):
+            stage_f[k] += inputs[k]
+    for lane in range(n):
+        h = out[lane]
+        d1 = 0.0
+        d2 = 0.0
+        for i in range(n_states):
+            k = i * n + lane
+            scale = atol[i] + rtol * abs(y[k])
+            d1 += (f[k] / scale) ** 2
+            d2 += ((stage_f[k] - f[k]) / scale) ** 2
+        d1 = (d1 / n_states) ** 0.5
+        d2 = (d2 / n_states) ** 0.5 / h
+        largest = max(d1, d2)
+        curved = max(1e-6, h * 1e-3) if largest <= 1e-15 else (0.01 / largest) ** (1.0 / order)
+        out[lane] = min(100.0 * h, curved)

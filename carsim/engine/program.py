@@ -1,0 +1,94 @@
+"""A model as the engine sees it: compiled kernels and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from carsim.engine.plan import FloatArray
+
+Kernel = Callable[..., None]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Compiled kernels (see `carsim.engine.signatures`) and the sizes of their arrays.
+
+    Attributes
+    ----------
+    lanes : int
+        Patients that one call advances.
+    n_states, n_parameters, n_observables : int
+        As the model declares them.
+    n_derived : int
+        Functions of parameters only, stored behind the parameters.
+    n_jacobian, n_factors : int
+        Structurally nonzero entries of the Jacobian and of its LU factors.
+    autonomous : bool
+        No equation mentions the time.
+    jacobian_positions : tuple of (row, column)
+    """
+
+    lanes: int
+    n_states: int
+    n_parameters: int
+    n_derived: int
+    n_observables: int
+    n_jacobian: int
+    n_factors: int
+    autonomous: bool
+    jacobian_positions: tuple[tuple[int, int], ...]
+    derive: Kernel
+    rhs: Kernel
+    jacobian: Kernel
+    time_derivative: Kernel
+    observe: Kernel
+    factor: Kernel
+    solve: Kernel
+
+    def evaluate_rhs(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
+        """The derivatives at many points, shape (n, n_states).
+
+        Parameters
+        ----------
+        t : float64 array, shape (n,)
+        y : float64 array, shape (n, n_states)
+        p : float64 array, shape (n, n_parameters)
+        """
+        return self._evaluate(self.rhs, self.n_states, t, y, p)
+
+    def evaluate_observables(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
+        """The observables at many points, shape (n, n_observables)."""
+        return self._evaluate(self.observe, self.n_observables, t, y, p)
+
+    def evaluate_jacobian(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
+        """The Jacobian at many points, dense, shape (n, n_states, n_states)."""
+        entries = self._evaluate(self.jacobian, self.n_jacobian, t, y, p)
+        dense = np.zeros((len(entries), self.n_states, self.n_states))
+        for k, (i, j) in enumerate(self.jacobian_positions):
+            dense[:, i, j] = entries[:, k]
+        return dense
+
+    def _evaluate(
+        self, kernel: Kernel, n_out: int, t: FloatArray, y: FloatArray, p: FloatArray
+    ) -> FloatArray:
+        lanes = self.lanes
+        result = np.empty((len(t), n_out))
+        times = np.zeros(lanes)
+        states = np.ones((self.n_states, lanes))
+        parameters = np.ones((self.n_parameters + self.n_derived, lanes))
+        out = np.empty((max(n_out, 1), lanes))
+        for first in range(0, len(t), lanes):
+            last = min(first + lanes, len(t))
+            n = last - first
+            times[:n] = t[first:last]
+            states[:, :n] = y[first:last].T
+            parameters[: self.n_parameters, :n] = p[first:last].T
+            flat: Any = parameters.reshape(-1)
+            self.derive(lanes, flat)
+            kernel(lanes, times, states.reshape(-1), flat, out.reshape(-1))
+            result[first:last] = out[:n_out, :n].T
+        return result

@@ -1,0 +1,180 @@
+"""States and observables at points inside a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from carsim.engine.jit import inner
+from carsim.engine.layout import K1, K2, K3, MOMENT, NEW, PART, SAMPLES, SCRATCH, THETA, H, T, Y
+from carsim.engine.plan import FloatArray
+
+
+@inner
+def evaluate(
+    n: int,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    out: FloatArray,
+) -> None:
+    """The value vector at the start of the step."""
+    y = vectors[Y]
+    size = len(y)
+    for k in range(size):
+        out[k] = y[k]
+    if len(out) > size:
+        observe(n, numbers[T], y, p, out[size:])
+
+
+@inner
+def evaluate_inside(
+    n: int,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    out: FloatArray,
+) -> None:
+    """The value vector at the fraction ``numbers[THETA]`` of each lane's step; exact at 0 and 1."""
+    y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
+    theta, moment, t, h = numbers[THETA], numbers[MOMENT], numbers[T], numbers[H]
+    size = len(y)
+    for i in range(size // n):
+        for lane in range(n):
+            k = i * n + lane
+            x = theta[lane]
+            bulge = k1[k] + x * (k2[k] + x * k3[k])
+            out[k] = (1.0 - x) * y[k] + x * (new[k] + (1.0 - x) * bulge)
+    if len(out) > size:
+        for lane in range(n):
+            moment[lane] = t[lane] + theta[lane] * h[lane]
+        observe(n, moment, out[:size], p, out[size:])
+
+
+@inner
+def sample_step(
+    n: int,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+) -> None:
+    """Fill the sampled value vectors but the first, which is known from the step before."""
+    for s in range(1, SAMPLES):
+        for lane in range(n):
+            numbers[THETA, lane] = numbers[PART, lane] * (s / (SAMPLES - 1))
+        evaluate_inside(n, observe, p, numbers, vectors, values[s])
+
+
+@inner
+def probe(
+    n: int,
+    lane: int,
+    source: int,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+    spare: FloatArray,
+) -> FloatArray:
+    """One source of one lane at the n fractions ``numbers[THETA]``; overwrites the scratch row."""
+    y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
+    theta, moment = numbers[THETA], numbers[MOMENT]
+    out = values[SCRATCH]
+    size = len(y)
+    for i in range(size // n):
+        k = i * n + lane
+        for j in range(n):
+            x = theta[j]
+            bulge = k1[k] + x * (k2[k] + x * k3[k])
+            out[i * n + j] = (1.0 - x) * y[k] + x * (new[k] + (1.0 - x) * bulge)
+    if source * n >= size:
+        for i in range(len(p) // n):
+            for j in range(n):
+                spare[i * n + j] = p[i * n + lane]
+        for j in range(n):
+            moment[j] = numbers[T, lane] + theta[j] * numbers[H, lane]
+        observe(n, moment, out[:size], spare, out[size:])
+    return out[source * n : (source + 1) * n]
+
+
+@inner
+def locate(
+    n: int,
+    lane: int,
+    source: int,
+    threshold: float,
+    direction: int,
+    low: float,
+    high: float,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+    spare: FloatArray,
+) -> float:
+    """First fraction of the step in ``(low, high]`` at which a source is beyond a threshold.
+
+    The source is on the near side at `low` and beyond at `high`. Each round evaluates n points at once and
+    keeps the interval of the first that is beyond, until the interval is as short as times can tell.
+    """
+    theta = numbers[THETA]
+    h = numbers[H, lane]
+    shortest = 4e-16 * (abs(numbers[T, lane]) + h)
+    for _ in range(60):
+        width = high - low
+        if width * h <= shortest:
+            break
+        for j in range(n):
+            theta[j] = low + width * ((j + 1) / n)
+        theta[n - 1] = high
+        found = probe(n, lane, source, observe, p, numbers, vectors, values, spare)
+        for j in range(n):
+            if direction * (found[j] - threshold) >= 0.0 or j == n - 1:
+                high = theta[j]
+                if j > 0:
+                    low = theta[j - 1]
+                break
+        if high - low >= width:
+            break
+    return high
+
+
+@inner
+def peak(
+    n: int,
+    lane: int,
+    source: int,
+    sign: float,
+    low: float,
+    high: float,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+    spare: FloatArray,
+) -> tuple[float, float]:
+    """Fraction of the step and value of the largest ``sign * source`` between two fractions."""
+    theta = numbers[THETA]
+    where = high
+    best = 0.0
+    for _ in range(4):
+        spacing = (high - low) / (n - 1)
+        for j in range(n):
+            theta[j] = low + spacing * j
+        theta[n - 1] = high
+        found = probe(n, lane, source, observe, p, numbers, vectors, values, spare)
+        winner = 0
+        for j in range(1, n):
+            if sign * found[j] > sign * found[winner]:
+                winner = j
+        where = theta[winner]
+        best = found[winner]
+        low = theta[max(winner - 1, 0)]
+        high = theta[min(winner + 1, n - 1)]
+    return where, best

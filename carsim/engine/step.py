@@ -1,0 +1,254 @@
+"""One step of all lanes by a tableau, with its error and the wish for the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from numba.core import types
+
+from carsim.engine import signatures
+from carsim.engine.combine import stage_sums
+from carsim.engine.control import error_norm, first_step, growth
+from carsim.engine.jit import COUNT, MATRIX, NUMBER, VECTOR, inner, kernel
+from carsim.engine.layout import (
+    COUPLE,
+    DELTA,
+    F,
+    H,
+    INPUTS,
+    NEW,
+    SMALLEST,
+    STAGE,
+    STAGE_F,
+    STAGE_TIME,
+    T,
+    TIME_DERIVATIVE,
+    Y,
+)
+from carsim.engine.plan import FloatArray
+
+_Kernel = Callable[..., None]
+
+# Rows of a packed tableau behind the stages' own: row s holds a_s, row stages + s the coupling of stage s.
+WEIGHTS, NODES, TIME_WEIGHTS, ERROR_WEIGHTS = range(4)
+
+
+@inner
+def add(out: FloatArray, other: FloatArray) -> None:
+    """Add `other` to `out`."""
+    for k in range(len(out)):
+        out[k] += other[k]
+
+
+@inner
+def _rosenbrock(
+    n: int,
+    inverse_gamma: float,
+    autonomous: bool,
+    infusing: bool,
+    a: FloatArray,
+    coupling: FloatArray,
+    weights: FloatArray,
+    rhs: _Kernel,
+    jacobian: _Kernel,
+    time_derivative: _Kernel,
+    factor: _Kernel,
+    solve: _Kernel,
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    u: FloatArray,
+    entries: FloatArray,
+    factors: FloatArray,
+) -> None:
+    """Hairer & Wanner II, section IV.7, in the U form."""
+    t, h, stage_time = numbers[T], numbers[H], numbers[STAGE_TIME]
+    y, couple, stage, stage_f = vectors[Y], vectors[COUPLE], vectors[STAGE], vectors[STAGE_F]
+    size = len(y)
+    jacobian(n, t, y, p, entries)
+    factor(n, entries, h, inverse_gamma, factors, numbers[SMALLEST])
+    by_time = vectors[TIME_DERIVATIVE]
+    if not autonomous:
+        time_derivative(n, t, y, p, by_time)
+        for i in range(size // n):
+            for lane in range(n):
+                by_time[i * n + lane] *= h[lane] * h[lane]
+    for k in range(size):
+        couple[k] = 0.0
+    stages = len(u)
+    for s in range(stages):
+        f = vectors[F]
+        if s > 0:
+            stage_sums(s, y, u, a[s], coupling[s], stage, couple)
+            if not autonomous:
+                for lane in range(n):
+                    stage_time[lane] = t[lane] + weights[NODES, s] * h[lane]
+            f = stage_f
+            rhs(n, stage_time, stage, p, f)
+            if infusing:
+                add(f, vectors[INPUTS])
+        weight = weights[TIME_WEIGHTS, s]
+        if not autonomous and weight != 0.0:
+            for k in range(size):
+                couple[k] += weight * by_time[k]
+        solve(n, factors, f, couple, h, u[s])
+    # All shipped methods are stiffly accurate: the last stage value plus its increment is the step, and
+    # the increment is the error estimate.
+    last = u[stages - 1]
+    new, delta = vectors[NEW], vectors[DELTA]
+    for k in range(size):
+        new[k] = stage[k] + last[k]
+        delta[k] = last[k]
+
+
+@inner
+def _explicit(
+    n: int,
+    autonomous: bool,
+    infusing: bool,
+    a: FloatArray,
+    coupling: FloatArray,
+    weights: FloatArray,
+    rhs: _Kernel,
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    u: FloatArray,
+) -> None:
+    """Hairer, Norsett & Wanner I, section II.1; the last stage value is the step."""
+    t, h, stage_time = numbers[T], numbers[H], numbers[STAGE_TIME]
+    y, couple, stage, stage_f = vectors[Y], vectors[COUPLE], vectors[STAGE], vectors[STAGE_F]
+    size = len(y)
+    stages = len(u)
+    for s in range(stages):
+        f = vectors[F]
+        if s > 0:
+            stage_sums(s, y, u, a[s], coupling[s], stage, couple)
+            if not autonomous:
+                for lane in range(n):
+                    stage_time[lane] = t[lane] + weights[NODES, s] * h[lane]
+            f = stage_f
+            rhs(n, stage_time, stage, p, f)
+            if infusing:
+                add(f, vectors[INPUTS])
+        increment = u[s]
+        for i in range(size // n):
+            for lane in range(n):
+                k = i * n + lane
+                increment[k] = h[lane] * f[k]
+    new, delta = vectors[NEW], vectors[DELTA]
+    for k in range(size):
+        new[k] = stage[k]
+        delta[k] = 0.0
+    for s in range(stages):
+        weight = weights[ERROR_WEIGHTS, s]
+        increment = u[s]
+        for k in range(size):
+            delta[k] += weight * increment[k]
+    for lane in range(n):
+        numbers[SMALLEST, lane] = 1.0
+
+
+def start(
+    n: int,
+    order: int,
+    infusing: bool,
+    starting: bool,
+    rhs: _Kernel,
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    atol: FloatArray,
+    rtol: float,
+) -> None:
+    """Derivative at the start of the step; if `starting`, also a first step size, into row FACTOR."""
+    rhs(n, numbers[T], vectors[Y], p, vectors[F])
+    if infusing:
+        add(vectors[F], vectors[INPUTS])
+    if starting:
+        first_step(n, order, infusing, rhs, p, numbers, vectors, atol, rtol)
+
+
+def step(  # noqa: PLR0913
+    n: int,
+    order: int,
+    implicit: bool,
+    autonomous: bool,
+    infusing: bool,
+    inverse_gamma: float,
+    a: FloatArray,
+    coupling: FloatArray,
+    weights: FloatArray,
+    rhs: _Kernel,
+    jacobian: _Kernel,
+    time_derivative: _Kernel,
+    factor: _Kernel,
+    solve: _Kernel,
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    u: FloatArray,
+    entries: FloatArray,
+    factors: FloatArray,
+    atol: FloatArray,
+    rtol: float,
+) -> None:
+    """Advance all lanes by one step of size ``numbers[H]``.
+
+    Sets the stage increments `u`, the rows NEW and DELTA of `vectors` and ERROR, FACTOR and ACCEPTED of
+    `numbers`.
+    """
+    if implicit:
+        _rosenbrock(
+            n, inverse_gamma, autonomous, infusing, a, coupling, weights,
+            rhs, jacobian, time_derivative, factor, solve,
+            p, numbers, vectors, u, entries, factors,
+        )  # fmt: skip
+    else:
+        _explicit(
+            n, autonomous, infusing, a, coupling, weights, rhs, p, numbers, vectors, u
+        )
+    error_norm(n, vectors, atol, rtol, numbers)
+    growth(n, order, numbers)
+
+
+START = types.void(
+    COUNT,
+    COUNT,
+    types.boolean,
+    types.boolean,
+    types.FunctionType(signatures.RHS),
+    VECTOR,
+    MATRIX,
+    MATRIX,
+    VECTOR,
+    NUMBER,
+)
+
+STEP = types.void(
+    COUNT,
+    COUNT,
+    types.boolean,
+    types.boolean,
+    types.boolean,
+    NUMBER,
+    MATRIX,
+    MATRIX,
+    MATRIX,
+    types.FunctionType(signatures.RHS),
+    types.FunctionType(signatures.JACOBIAN),
+    types.FunctionType(signatures.TIME_DERIVATIVE),
+    types.FunctionType(signatures.FACTOR),
+    types.FunctionType(signatures.SOLVE),
+    VECTOR,
+    MATRIX,
+    MATRIX,
+    MATRIX,
+    VECTOR,
+    VECTOR,
+    VECTOR,
+    NUMBER,
+)
+
+compiled_start = kernel(START)(start)
+compiled_step = kernel(STEP)(step)

@@ -1,0 +1,352 @@
+"""Write the numba source of a model's kernels.
+
+Every kernel is one loop over lanes, straight-line inside, on flat arrays: state ``i`` of lane ``l`` is
+``y[i * LANES + l]`` with the product written as a literal. Flat arrays with constant offsets and a loop
+bound that is only known at run time are what LLVM vectorises; a literal bound is unrolled before the
+vectoriser sees it, and two-dimensional indexing hides that the rows do not overlap.
+
+Subexpressions of parameters only are computed once a patient (kernel ``derive``) and stored behind its
+parameters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from carsim.symbolic.expression import CONDITIONS, Expression, Graph
+from carsim.symbolic.structure import Elimination, eliminate
+from carsim.symbolic.trace import Trace
+
+# Operands of these must be computed beforehand, or the compiler sees a branch instead of a selection.
+_SELECTIONS = CONDITIONS | {"where", "minimum", "maximum"}
+_ATOMS = {"constant", "symbol"}
+_LONGEST = 90
+
+
+@dataclass
+class _Kernel:
+    """One function under construction: statements inside the loop over lanes."""
+
+    name: str
+    arguments: str
+    layout: _Layout
+    lines: list[str] = field(default_factory=list)
+
+    def emit(self, outputs: Mapping[str, Expression]) -> None:
+        """Assign each expression to its target, shared subexpressions first."""
+        layout = self.layout
+        roots = {target: layout.lowered(node) for target, node in outputs.items()}
+        uses: dict[int, int] = {}
+        selected: set[int] = set()
+        order: list[Expression] = []
+        seen: set[int] = set()
+        stack = [(node, False) for node in reversed(list(roots.values()))]
+        for node in roots.values():
+            uses[node.index] = uses.get(node.index, 0) + 1
+        while stack:
+            node, done = stack.pop()
+            if done:
+                order.append(node)
+                continue
+            if node.index in seen:
+                continue
+            seen.add(node.index)
+            stack.append((node, True))
+            if layout.is_stored(node):
+                continue
+            for argument in reversed(node.arguments):
+                uses[argument.index] = uses.get(argument.index, 0) + 1
+                if node.operation in _SELECTIONS:
+                    selected.add(argument.index)
+                stack.append((argument, False))
+        text: dict[int, str] = {}
+        for node in order:
+            if node.operation == "constant":
+                text[node.index] = repr(node.payload)
+            elif layout.is_stored(node):
+                name = f"{node.operation[0]}{node.index}"
+                self.lines.append(f"{name} = {layout.location(node)}")
+                text[node.index] = name
+            else:
+                code = _FORMATS[node.operation].format(*(text[a.index] for a in node.arguments))
+                single = uses[node.index] == 1 and node.index not in selected
+                if node.operation in CONDITIONS or (single and len(code) <= _LONGEST):
+                    text[node.index] = f"({code})"
+                else:
+                    self.lines.append(f"x{node.index} = {code}")
+                    text[node.index] = f"x{node.index}"
+        for target, node in roots.items():
+            code = text[node.index]
+            if code.startswith("(") and code.endswith(")"):
+                code = code[1:-1]
+            self.lines.append(f"{target} = {code}")
+
+    def source(self) -> str:
+        body = self.lines or ["pass"]
+        lines = [f"@kernel({self.name.upper()})", f"def {self.name}({self.arguments}):"]
+        lines.append("    for l in range(n):")
+        lines.extend(f"        {line}" for line in body)
+        return "\n".join(lines)
+
+
+_FORMATS = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "negate": "-{0}",
+    "multiply": "{0} * {1}",
+    "reciprocal": "1.0 / {0}",
+    "exp": "exp({0})",
+    "log": "log({0})",
+    "sqrt": "sqrt({0})",
+    "tanh": "tanh({0})",
+    "less": "{0} < {1}",
+    "both": "{0} & {1}",
+    "either": "{0} | {1}",
+    "where": "{1} if {0} else {2}",
+    # Written so that NaN in the first operand comes out as NaN.
+    "minimum": "{1} if {0} > {1} else {0}",
+    "maximum": "{1} if {0} < {1} else {0}",
+}
+
+
+class _Layout:
+    """Where each symbol and each stored parameter expression lies."""
+
+    def __init__(self, trace: Trace, lanes: int) -> None:
+        self.graph: Graph = trace.graph
+        self.lanes = lanes
+        self.locations = {trace.time.index: "t[l]"}
+        for i, symbol in enumerate(trace.states):
+            self.locations[symbol.index] = self.at("y", i)
+        self.parameters = frozenset(p.index for p in trace.parameters)
+        for i, symbol in enumerate(trace.parameters):
+            self.locations[symbol.index] = self.at("p", i)
+        self._first = len(trace.parameters)
+        self.derived: dict[int, Expression] = {}
+        self._lowered: dict[int, Expression] = {}
+        self._storing = True
+
+    def at(self, array: str, position: int) -> str:
+        """Element `position` of the lane."""
+        offset = position * self.lanes
+        return f"{array}[{offset} + l]" if offset else f"{array}[l]"
+
+    def lowered(self, node: Expression) -> Expression:
+        """`node` with ``power`` and ``hill`` written as exp and log."""
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            if top.index in self._lowered:
+                stack.pop()
+                continue
+            pending = [a for a in top.arguments if a.index not in self._lowered]
+            if pending:
+                stack.extend(pending)
+                continue
+            stack.pop()
+            self._lowered[top.index] = self._lower(top)
+        return self._lowered[node.index]
+
+    def _lower(self, node: Expression) -> Expression:
+        graph = self.graph
+        arguments = tuple(self._lowered[a.index] for a in node.arguments)
+        if node.operation == "power":
+            x, n = arguments
+            return graph.function("exp", (n * graph.function("log", (x,)),))
+        if node.operation == "hill":
+            x, k, n = arguments
+            ratio = graph.function("log", (k,)) - graph.function("log", (x,))
+            return 1.0 / (1.0 + graph.function("exp", (n * ratio,)))
+        if arguments == node.arguments:
+            return node
+        return graph.rebuild(node, arguments)
+
+    def is_stored(self, node: Expression) -> bool:
+        """Whether the value is read from an array: a symbol, or a function of parameters only."""
+        if node.index in self.locations:
+            return True
+        if not self._storing or node.operation == "constant" or node.operation in CONDITIONS:
+            return False
+        symbols = self.graph.depends_on(node)
+        return bool(symbols) and symbols <= self.parameters
+
+    def location(self, node: Expression) -> str:
+        """Where the value is read; a function of parameters gets its place on first use."""
+        known = self.locations.get(node.index)
+        if known is None:
+            known = self.at("p", self._first + len(self.derived))
+            self.locations[node.index] = known
+            self.derived[node.index] = node
+        return known
+
+    def finish(self) -> dict[str, Expression]:
+        """The parameter expressions to be computed by ``derive``, by place."""
+        targets = {self.locations[index]: node for index, node in self.derived.items()}
+        for index in self.derived:
+            del self.locations[index]
+        self._storing = False
+        return targets
+
+
+@dataclass(frozen=True)
+class KernelSource:
+    """The source of one model's kernels and the sizes its caller needs.
+
+    Attributes
+    ----------
+    text : str
+        A Python module.
+    digest : str
+        Hash of the text; equal equations have equal digests.
+    """
+
+    text: str
+    digest: str
+    lanes: int
+    n_states: int
+    n_parameters: int
+    n_derived: int
+    n_observables: int
+    n_jacobian: int
+    n_factors: int
+    autonomous: bool
+    jacobian_positions: tuple[tuple[int, int], ...]
+
+
+def write_source(trace: Trace, lanes: int) -> KernelSource:
+    """Write the kernels of a traced model for a number of lanes."""
+    layout = _Layout(trace, lanes)
+    at = layout.at
+    size = len(trace.states)
+
+    rhs = _Kernel("rhs", "n, t, y, p, out", layout)
+    rhs.emit({at("out", i): f for i, f in enumerate(trace.derivatives)})
+
+    positions = tuple(sorted(trace.jacobian))
+    jacobian = _Kernel("jacobian", "n, t, y, p, out", layout)
+    jacobian.emit({at("out", k): trace.jacobian[ij] for k, ij in enumerate(positions)})
+
+    time_derivative = _Kernel("time_derivative", "n, t, y, p, out", layout)
+    zero = trace.graph.zero
+    if not trace.autonomous:
+        time_derivative.emit(
+            {at("out", i): trace.time_derivatives.get(i, zero) for i in range(size)}
+        )
+
+    observe = _Kernel("observe", "n, t, y, p, out", layout)
+    observe.emit({at("out", i): f for i, f in enumerate(trace.observables)})
+
+    elimination = eliminate(size, set(positions))
+    factor = _factor(elimination, positions, layout)
+    solve = _solve(elimination, size, layout)
+
+    derive = _Kernel("derive", "n, p", layout)
+    derive.emit(layout.finish())
+
+    kernels = (derive, rhs, jacobian, time_derivative, observe, factor, solve)
+    text = _HEADER + "\n\n\n".join(k.source() for k in kernels) + "\n"
+    return KernelSource(
+        text=text,
+        digest=hashlib.sha256(text.encode()).hexdigest()[:20],
+        lanes=lanes,
+        n_states=size,
+        n_parameters=len(trace.parameters),
+        n_derived=len(layout.derived),
+        n_observables=len(trace.observables),
+        n_jacobian=len(positions),
+        n_factors=len(elimination.entries),
+        autonomous=trace.autonomous,
+        jacobian_positions=positions,
+    )
+
+
+def _factor(
+    elimination: Elimination, positions: Iterable[tuple[int, int]], layout: _Layout
+) -> _Kernel:
+    """LU factors of ``I / gamma - h J``; on the diagonal the reciprocals of the pivots."""
+    kernel = _Kernel("factor", "n, jacobian, h, inverse_gamma, out, smallest", layout)
+    lines = kernel.lines
+    lines.append("step = h[l]")
+    place = {position: k for k, position in enumerate(positions)}
+
+    def name(i: int, j: int) -> str:
+        return f"w{i}_{j}"
+
+    started: set[tuple[int, int]] = set()
+    for position in sorted(elimination.entries):
+        i, j = position
+        k = place.get(position)
+        entry = f"step * {layout.at('jacobian', k)}" if k is not None else ""
+        if i == j:
+            lines.append(f"{name(i, j)} = inverse_gamma" + (f" - {entry}" if entry else ""))
+        elif entry:
+            lines.append(f"{name(i, j)} = -{entry}")
+        else:
+            continue
+        started.add(position)
+    pivots = []
+    for step, k in enumerate(elimination.order):
+        lines.append(f"v{k} = 1.0 / {name(k, k)}")
+        pivots.append(name(k, k))
+        for i in elimination.lower[step]:
+            lines.append(f"{name(i, k)} = {name(i, k)} * v{k}")
+            for j in elimination.upper[step]:
+                product = f"{name(i, k)} * {name(k, j)}"
+                if (i, j) in started:
+                    lines.append(f"{name(i, j)} = {name(i, j)} - {product}")
+                else:
+                    lines.append(f"{name(i, j)} = -({product})")
+                    started.add((i, j))
+    for (i, j), k in elimination.entries.items():
+        value = f"v{i}" if i == j else name(i, j)
+        lines.append(f"{layout.at('out', k)} = {value}")
+    lines.append(f"small = abs({pivots[0]})")
+    for pivot in pivots[1:]:
+        lines.append(f"size = abs({pivot})")
+        lines.append("small = size if size < small else small")
+    lines.append("smallest[l] = small")
+    return kernel
+
+
+def _solve(elimination: Elimination, size: int, layout: _Layout) -> _Kernel:
+    """Solve for one stage with right-hand side ``h f + couple``."""
+    kernel = _Kernel("solve", "n, factors, f, couple, h, out", layout)
+    lines = kernel.lines
+    lines.append("step = h[l]")
+    for i in range(size):
+        lines.append(f"b{i} = step * {layout.at('f', i)} + {layout.at('couple', i)}")
+
+    def entry(i: int, j: int) -> str:
+        return layout.at("factors", elimination.entries[i, j])
+
+    for step, k in enumerate(elimination.order):
+        for i in elimination.lower[step]:
+            lines.append(f"b{i} = b{i} - {entry(i, k)} * b{k}")
+    for step in reversed(range(size)):
+        k = elimination.order[step]
+        terms = "".join(f" - {entry(k, j)} * b{j}" for j in elimination.upper[step])
+        lines.append(f"b{k} = (b{k}{terms}) * {entry(k, k)}")
+    lines.extend(f"{layout.at('out', i)} = b{i}" for i in range(size))
+    return kernel
+
+
+_HEADER = '''"""Kernels generated by carsim from a model's equations; do not edit."""
+
+from math import inf, nan, sqrt, tanh
+
+from carsim.engine.elementary import exp, log
+from carsim.engine.jit import kernel
+from carsim.engine.signatures import (
+    DERIVE,
+    FACTOR,
+    JACOBIAN,
+    OBSERVE,
+    RHS,
+    SOLVE,
+    TIME_DERIVATIVE,
+)
+
+
+'''

@@ -1,0 +1,310 @@
+"""Functions for equations: they work on floats, arrays, quantities and symbols alike.
+
+An ``rhs`` is called with numbers, with arrays, with dimension-carrying quantities and with
+symbols. These functions look at what they get: an argument whose type defines
+``__carsim_function__(name, args)`` answers for itself, arrays go to numpy, and plain floats follow
+IEEE arithmetic (``exp(1000.0)`` is infinity and not an OverflowError), as compiled code does.
+
+All arguments of a function may be scalars or arrays that broadcast against each other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carsim.errors import ModelError
+
+__all__ = [
+    "abs_",
+    "exp",
+    "hill",
+    "log",
+    "maximum",
+    "minimum",
+    "power",
+    "sqrt",
+    "tanh",
+    "where",
+]
+
+
+class Dispatching(Protocol):
+    """A number-like object that evaluates the functions of this module itself."""
+
+    def __carsim_function__(self, name: str, args: tuple[Any, ...]) -> Any:
+        """Evaluate the function `name` for `args`, of which `self` is one."""
+
+
+Number: TypeAlias = float | NDArray[np.float64] | Dispatching
+Condition: TypeAlias = bool | np.bool_ | NDArray[np.bool_] | Dispatching
+
+
+@overload
+def where(condition: bool, a: float, b: float) -> float: ...
+@overload
+def where(condition: Condition, a: Number, b: Number) -> Any: ...
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """Choose `a` where `condition` holds, otherwise `b`.
+
+    Both sides are always evaluated: write ``maximum(x, 0)`` inside a side that must not see
+    negative numbers.
+
+    Parameters
+    ----------
+    condition : bool or condition
+        A comparison such as ``y.virus > p.threshold``; join two with ``&`` and ``|``.
+    a, b : float
+        In one common unit.
+
+    Returns
+    -------
+    float
+        In the unit of `a` and `b`.
+    """
+    handler = _handler(condition, a, b)
+    if handler is not None:
+        return handler.__carsim_function__("where", (condition, a, b))
+    if isinstance(condition, np.ndarray):
+        if condition.dtype == np.bool_:
+            return np.where(condition, a, b)
+    elif isinstance(condition, (bool, np.bool_)):
+        if _is_array(a) or _is_array(b):
+            return np.where(condition, a, b)
+        return a if condition else b
+    raise ModelError(
+        f"where({condition!r}, ...): the first argument is not a comparison. "
+        "Write for example where(y.virus > p.threshold, a, b)."
+    )
+
+
+@overload
+def minimum(a: float, b: float) -> float: ...
+@overload
+def minimum(a: Number, b: Number) -> Any: ...
+def minimum(a: Any, b: Any) -> Any:
+    """Smaller of two values; NaN if one of them is NaN.
+
+    Parameters
+    ----------
+    a, b : float
+        In one common unit; a literal 0 goes with any unit.
+
+    Returns
+    -------
+    float
+        In the unit of `a` and `b`.
+    """
+    handler = _handler(a, b)
+    if handler is not None:
+        return handler.__carsim_function__("minimum", (a, b))
+    if _is_numpy(a) or _is_numpy(b):
+        return np.minimum(a, b)
+    return a if a <= b or a != a else b
+
+
+@overload
+def maximum(a: float, b: float) -> float: ...
+@overload
+def maximum(a: Number, b: Number) -> Any: ...
+def maximum(a: Any, b: Any) -> Any:
+    """Larger of two values; NaN if one of them is NaN.
+
+    Parameters
+    ----------
+    a, b : float
+        In one common unit; a literal 0 goes with any unit.
+
+    Returns
+    -------
+    float
+        In the unit of `a` and `b`.
+    """
+    handler = _handler(a, b)
+    if handler is not None:
+        return handler.__carsim_function__("maximum", (a, b))
+    if _is_numpy(a) or _is_numpy(b):
+        return np.maximum(a, b)
+    return a if a >= b or a != a else b
+
+
+@overload
+def exp(x: float) -> float: ...
+@overload
+def exp(x: Number) -> Any: ...
+def exp(x: Any) -> Any:
+    """Exponential function of a plain number (unit 1)."""
+    handler = _handler(x)
+    if handler is not None:
+        return handler.__carsim_function__("exp", (x,))
+    if _is_numpy(x):
+        with np.errstate(all="ignore"):
+            return np.exp(x)
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+@overload
+def log(x: float) -> float: ...
+@overload
+def log(x: Number) -> Any: ...
+def log(x: Any) -> Any:
+    """Natural logarithm of a plain number (unit 1); minus infinity at 0, NaN below."""
+    handler = _handler(x)
+    if handler is not None:
+        return handler.__carsim_function__("log", (x,))
+    if _is_numpy(x):
+        with np.errstate(all="ignore"):
+            return np.log(x)
+    if x > 0.0:
+        return math.log(x)
+    return -math.inf if x == 0.0 else math.nan
+
+
+@overload
+def sqrt(x: float) -> float: ...
+@overload
+def sqrt(x: Number) -> Any: ...
+def sqrt(x: Any) -> Any:
+    """Square root; NaN of a negative number. The unit is the square root of the unit of `x`."""
+    handler = _handler(x)
+    if handler is not None:
+        return handler.__carsim_function__("sqrt", (x,))
+    if _is_numpy(x):
+        with np.errstate(all="ignore"):
+            return np.sqrt(x)
+    return math.sqrt(x) if x >= 0.0 else math.nan
+
+
+@overload
+def tanh(x: float) -> float: ...
+@overload
+def tanh(x: Number) -> Any: ...
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent of a plain number (unit 1): a smooth step from -1 to 1."""
+    handler = _handler(x)
+    if handler is not None:
+        return handler.__carsim_function__("tanh", (x,))
+    return np.tanh(x) if _is_numpy(x) else math.tanh(x)
+
+
+@overload
+def abs_(x: float) -> float: ...
+@overload
+def abs_(x: Number) -> Any: ...
+def abs_(x: Any) -> Any:
+    """Absolute value, in the unit of `x`."""
+    handler = _handler(x)
+    if handler is not None:
+        return handler.__carsim_function__("abs", (x,))
+    return np.abs(x) if _is_numpy(x) else math.fabs(x)
+
+
+@overload
+def power(x: float, n: float) -> float: ...
+@overload
+def power(x: Number, n: Number) -> Any: ...
+def power(x: Any, n: Any) -> Any:
+    """``max(x, 0)**n``: a power that never sees a slightly negative pool.
+
+    Parameters
+    ----------
+    x : float
+        Base; a negative value counts as 0.
+    n : float
+        Exponent, a plain number. If `x` has a unit, `n` must be a literal such as ``2`` or ``0.5``,
+        because the unit of the result depends on it.
+
+    Returns
+    -------
+    float
+        In the unit of `x` to the power `n`.
+    """
+    handler = _handler(x, n)
+    if handler is not None:
+        return handler.__carsim_function__("power", (x, n))
+    if _is_numpy(x) or _is_numpy(n):
+        with np.errstate(all="ignore"):
+            return np.power(np.maximum(x, 0.0), np.float64(n) if not _is_array(n) else n)
+    return _scalar_power(x if x > 0.0 or x != x else 0.0, n)
+
+
+@overload
+def hill(x: float, k: float, n: float = 1.0) -> float: ...
+@overload
+def hill(x: Number, k: Number, n: Number = 1.0) -> Any: ...
+def hill(x: Any, k: Any, n: Any = 1.0) -> Any:
+    """Saturating response ``x**n / (k**n + x**n)``, from 0 at ``x = 0`` to 1.
+
+    A negative `x` counts as 0. With the literal exponent 1 (the default) the value is
+    ``x / (k + x)`` as written, smooth through 0. No intermediate value overflows.
+
+    Parameters
+    ----------
+    x : float
+        Concentration or size of the pool.
+    k : float
+        Value of `x` at half of the maximum, in the unit of `x`, positive.
+    n : float
+        Steepness, a plain number.
+
+    Returns
+    -------
+    float
+        Plain number, 0 to 1.
+    """
+    handler = _handler(x, k, n)
+    if handler is not None:
+        return handler.__carsim_function__("hill", (x, k, n))
+    numpy_like = _is_numpy(x) or _is_numpy(k) or _is_numpy(n)
+    # A parameter that happens to be 1 is a numpy number and keeps the clamp of its general form.
+    if type(n) in (int, float) and n == 1:
+        if numpy_like:
+            with np.errstate(all="ignore"):
+                return np.float64(x) / (k + x) if not _is_array(x) else x / (k + x)
+        return x / (k + x) if k + x != 0.0 else _over_zero(x)
+    if numpy_like:
+        return _array_hill(x, k, n)
+    if x <= 0.0:
+        return 0.0
+    return 1.0 / (1.0 + _scalar_power(k / x, n))
+
+
+def _array_hill(x: Any, k: Any, n: Any) -> Any:
+    positive = np.where(np.less_equal(x, 0.0), 1.0, x)
+    with np.errstate(all="ignore"):
+        response = 1.0 / (1.0 + np.power(np.divide(k, positive), n))
+    response = np.where(np.less_equal(x, 0.0), 0.0, response)
+    return response if response.ndim else response[()]
+
+
+def _over_zero(x: float) -> float:
+    return math.copysign(math.inf, x) if x != 0.0 and x == x else math.nan
+
+
+def _scalar_power(x: float, n: float) -> float:
+    """``x**n`` of a non-negative float with IEEE results at the edges."""
+    try:
+        return float(x**n)
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
+
+
+def _handler(*args: Any) -> Any:
+    for argument in args:
+        if hasattr(type(argument), "__carsim_function__"):
+            return argument
+    return None
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray)
+
+
+def _is_numpy(x: Any) -> bool:
+    return isinstance(x, (np.ndarray, np.generic))

@@ -1,0 +1,37 @@
+"""Figures from results; the only room of carsim that knows matplotlib.
+
+Functions take a Dataset and return Axes (or a Figure, for whole pages), so that they can be
+combined and changed with matplotlib's own means.
+"""
+
+from __future__ import annotations
+
+from carsim.plots.files import incidence_figure, write_run_figures, write_sweep_figures
+from carsim.plots.incidence import incidence
+from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
+from carsim.plots.trajectories import (
+    PANELS,
+    Panel,
+    example_figure,
+    shade,
+    therapy_periods,
+    trajectories,
+    trajectory_figure,
+)
+
+__all__ = [
+    "PANELS",
+    "Panel",
+    "example_figure",
+    "incidence",
+    "incidence_figure",
+    "risk_curves",
+    "risk_map",
+    "risk_map_figure",
+    "shade",
+    "therapy_periods",
+    "trajectories",
+    "trajectory_figure",
+    "write_run_figures",
+    "write_sweep_figures",
+]

@@ -1,0 +1,190 @@
+"""Cumulative incidence: when events happen, with bands and the numbers still at risk."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from carsim.endpoints.risk import BandMethod, CumulativeIncidence, cumulative_incidence
+from carsim.errors import ScenarioError, unknown
+from carsim.plots.theme import (
+    COLORS,
+    DAYS_PER_MONTH,
+    LINE_STYLES,
+    axes_of,
+    capital,
+    groups_of,
+    label_of,
+    tick_labels,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def incidence(
+    dataset: xr.Dataset,
+    *,
+    by: str | None = "serostatus",
+    event: str = "hbv_reactivation",
+    follow_up: float | None = None,
+    origin: float = 0.0,
+    ax: Axes | None = None,
+    level: float = 0.95,
+    band: BandMethod = "wilson",
+    at_risk: bool = True,
+    title: str = "",
+) -> Axes:
+    """Step curves of cumulative incidence, a band each, and numbers at risk below.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Results with the variables `event` (1, 0, NaN) and `<event>_time`; the only dimensions left
+        are "patient" and `by`.
+    by : str or None
+        Dimension, or coordinate on "patient", whose labels get a curve each.
+    event : str
+        Name of the event.
+    follow_up : float, optional
+        End of follow-up (days); by default the end of the simulation, or else the last event.
+    origin : float
+        Day from which time is counted.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on.
+    level : float
+        Level of the pointwise bands.
+    band : {"wilson", "greenwood"}
+        See `carsim.endpoints.cumulative_incidence`.
+    at_risk : bool
+        Whether to write the numbers at risk below the axis.
+    title : str
+        Title of the panel.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    for name in (event, f"{event}_time"):
+        if name not in dataset:
+            raise ScenarioError(
+                unknown("variable", name, map(str, dataset.data_vars), "the result")
+            )
+    end = _end(dataset, event, follow_up)
+    ax = axes_of(ax)
+    curves: list[tuple[str, CumulativeIncidence]] = []
+    for number, (name, part) in enumerate(groups_of(dataset, by)):
+        if part[event].dims != ("patient",):
+            raise ScenarioError(
+                f"Incidence curves are over patients, but '{event}' also varies along "
+                f"{', '.join(str(d) for d in part[event].dims if d != 'patient')}. Choose one "
+                "value first, for example with dataset.isel(...)."
+            )
+        curve = cumulative_incidence(
+            part[event].values,
+            part[f"{event}_time"].values,
+            end,
+            origin=origin,
+            level=level,
+            band=band,
+        )
+        curves.append((name, curve))
+        color = COLORS[number % len(COLORS)]
+        days = curve.time - origin
+        ax.fill_between(
+            days,
+            100 * curve.lower,
+            100 * curve.upper,
+            step="post",
+            color=color,
+            alpha=0.18,
+            linewidth=0,
+        )
+        ax.step(
+            days,
+            100 * curve.incidence,
+            where="post",
+            color=color,
+            linestyle=LINE_STYLES[number % len(LINE_STYLES)],
+            label=name or None,
+        )
+    ticks = _ticks(end - origin)
+    months = bool(end - origin >= 3 * DAYS_PER_MONTH)
+    ax.set_xticks(ticks, [f"{t / DAYS_PER_MONTH:.0f}" if months else f"{t:.0f}" for t in ticks])
+    ax.set_xlim(0.0, end - origin)
+    ax.set_ylim(bottom=0.0)
+    ax.set_xlabel(f"Time since infusion ({'months' if months else 'days'})")
+    ax.set_ylabel(f"{_plain(label_of(dataset[event]))}\ncumulative incidence (%)")
+    ax.set_title(title)
+    if by is not None:
+        words = (
+            tick_labels(dataset[by])[1]
+            if by in dataset.dims
+            else capital(str(dataset.coords[by].attrs.get("long_name", by)))
+        )
+        ax.legend(title=words, loc="upper left")
+    if at_risk:
+        _write_numbers(ax, curves, ticks + origin)
+    return ax
+
+
+def _end(dataset: xr.Dataset, event: str, follow_up: float | None) -> float:
+    if follow_up is not None:
+        return float(follow_up)
+    stop = json.loads(dataset.attrs.get("scenario", "{}")).get("stop")
+    if isinstance(stop, int | float):
+        return float(stop)
+    times = dataset[f"{event}_time"].values
+    if not np.isfinite(times).any():
+        raise ScenarioError(
+            "incidence: there is no event and the result does not say when follow-up ended. Give "
+            "follow_up (days)."
+        )
+    return float(np.nanmax(times))
+
+
+def _ticks(length: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    if length < 3 * DAYS_PER_MONTH:
+        step = 7.0 if length <= 50 else 14.0
+    else:
+        months = length / DAYS_PER_MONTH
+        step = DAYS_PER_MONTH * next(s for s in (1, 3, 6, 12, 24, 60) if months / s <= 8)
+    return np.arange(0.0, length * (1 + 1e-9), step)
+
+
+def _plain(words: str) -> str:
+    return words[:-4] if words.endswith(" (1)") else words
+
+
+def _write_numbers(
+    ax: Axes,
+    curves: list[tuple[str, CumulativeIncidence]],
+    times: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> None:
+    """Numbers at risk under the tick labels, one row a curve, in the curve's color."""
+    row, first = 10.5, -46.0  # points below the axis
+    ax.annotate(
+        "Numbers at risk",
+        xy=(0, 0),
+        xycoords="axes fraction",
+        xytext=(-9, first + row),
+        textcoords="offset points",
+        fontsize=7,
+        color="#555555",
+    )
+    ticks = ax.get_xticks()
+    for number, (_, curve) in enumerate(curves):
+        for tick, count in zip(ticks, curve.number_at_risk(times), strict=True):
+            ax.annotate(
+                f"{count:,.0f}",
+                xy=(tick, 0),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, first - row * number),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+                color=COLORS[number % len(COLORS)],
+            )

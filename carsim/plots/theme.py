@@ -1,0 +1,196 @@
+"""Colors, sizes and words that all figures share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Okabe and Ito: eight colors that remain apart in the common color vision deficiencies. Yellow is
+# left out: too light for a line on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+LineStyle: TypeAlias = Any  # a name, or an offset with a sequence of dashes
+LINE_STYLES: tuple[LineStyle, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# One hue, light to dark: read by lightness alone, and no risk looks like no color.
+RISK_COLORS = "Blues"
+ORDERED_COLORS = "cividis_r"  # even in lightness, made for color vision deficiencies
+SHADE = "#E8E4DA"
+LIMIT = "#7F7F7F"
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.0,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "lines.linewidth": 1.5,
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
+}
+
+DAYS_PER_MONTH = 365.25 / 12.0
+
+
+def house_style() -> AbstractContextManager[None]:
+    """Set fonts and sizes for the figures made inside a `with` block."""
+    return mpl.rc_context(_STYLE)
+
+
+def axes_of(ax: Axes | None) -> Axes:
+    """Given axes, or fresh ones of a new pyplot figure."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    with house_style():
+        return plt.subplots(layout="constrained")[1]
+
+
+def ordered_colors(n: int) -> list[tuple[float, float, float, float]]:
+    """Colors of an ordered variable, light to dark; the light end stays visible on white."""
+    return [colormaps[ORDERED_COLORS](x) for x in np.linspace(0.25, 1.0, n)]
+
+
+def unit_text(unit: str) -> str:
+    """Print a unit: "cell/uL" becomes "cells/µL", a plain number has none."""
+    if unit in ("", "1"):
+        return ""
+    printed = {
+        "uL": "µL",
+        "ug": "µg",
+        "day": "days",
+        "cell": "cells",
+        "month": "months",
+    }
+    return "/".join(
+        "·".join(printed.get(f, f) for f in part.split("*")) for part in unit.split("/")
+    )
+
+
+def unit_of(variable: xr.DataArray) -> str:
+    """Unit of a variable as the model spells it; CF's spelling drops counts such as "cell"."""
+    return str(variable.attrs.get("carsim_units", variable.attrs.get("units", "1")))
+
+
+def label_of(variable: xr.DataArray) -> str:
+    """Words of a variable with its unit in parentheses."""
+    words = capital(str(variable.attrs.get("long_name", variable.name)))
+    unit = unit_text(unit_of(variable))
+    return f"{words} ({unit})" if unit else words
+
+
+def capital(words: str) -> str:
+    """Begin with a capital letter, and leave the rest as it is."""
+    return words[:1].upper() + words[1:]
+
+
+def text_labels(dataset: xr.Dataset) -> list[str]:
+    """Names of the labels in words that the patients carry."""
+    return [
+        str(name)
+        for name, coordinate in dataset.coords.items()
+        if coordinate.dims == ("patient",) and coordinate.dtype.kind in "OUST"
+    ]
+
+
+def is_in_months(values: NDArray[np.float64], unit: str) -> bool:
+    """Whether days read better as months: whole months to a day, up to two months or more."""
+    if unit != "day" or values.size == 0 or np.max(values) < 2 * DAYS_PER_MONTH:
+        return False
+    months = np.round(values / DAYS_PER_MONTH)
+    return bool(np.all(np.abs(values - months * DAYS_PER_MONTH) <= 1.0))
+
+
+def axis_values(coordinate: xr.DataArray) -> tuple[NDArray[np.float64], str]:
+    """Numbers of a swept axis as they are drawn (days as months if they are), and the label."""
+    values = np.asarray(coordinate.values, dtype=np.float64)
+    unit = unit_of(coordinate)
+    label = label_of(coordinate)
+    if is_in_months(values, unit):
+        words = str(coordinate.attrs.get("long_name", coordinate.name))
+        return values / DAYS_PER_MONTH, f"{capital(words)} (months)"
+    return values, label
+
+
+def tick_labels(coordinate: xr.DataArray) -> tuple[list[str], str]:
+    """Tick labels of a swept axis whose cells are drawn side by side, and its label."""
+    if coordinate.dtype.kind not in "iuf":
+        return [str(value) for value in coordinate.values], label_of(coordinate)
+    values, label = axis_values(coordinate)
+    if label.endswith("(months)"):
+        values = np.round(values)
+    return [f"{value:.4g}" for value in values], label
+
+
+def percent(value: float) -> str:
+    """Print a share in percent, with a decimal only where it carries something."""
+    number = 100.0 * value
+    return f"{number:.1f}" if 0.0 < number < 0.95 else f"{number:.0f}"
+
+
+def groups_of(
+    dataset: xr.Dataset, by: str | None, patient: str = "patient"
+) -> list[tuple[str, xr.Dataset]]:
+    """Parts of a dataset by the labels of a dimension or of a coordinate on the patients.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Results.
+    by : str or None
+        Name of a dimension or of a coordinate on `patient`; None: one group of all.
+    patient : str
+        Name of the patient dimension.
+
+    Raises
+    ------
+    KeyError
+        Neither a dimension nor such a coordinate.
+    """
+    if by is None:
+        return [("", dataset)]
+    if by in dataset.dims:
+        coordinate = dataset[by]
+        names, _ = tick_labels(coordinate)
+        return [(name, dataset.isel({by: i})) for i, name in enumerate(names)]
+    if by in dataset.coords and dataset.coords[by].dims == (patient,):
+        labels = dataset.coords[by]
+        numbers = labels.values.tolist()
+        distinct = list(dict.fromkeys(numbers))
+        names = tick_labels(labels.isel({patient: [numbers.index(label) for label in distinct]}))[0]
+        return [
+            (name, dataset.isel({patient: np.flatnonzero(labels.values == label)}))
+            for name, label in zip(names, distinct, strict=True)
+        ]
+    known = [*map(str, dataset.dims)]
+    known += [str(name) for name, c in dataset.coords.items() if c.dims == (patient,)]
+    raise KeyError(f"Results have no dimension or patient label {by!r}. Known: {', '.join(known)}.")
+
+
+def letters(axes: Sequence[Axes]) -> None:
+    """Write a, b, c, ... at the top left of each panel."""
+    for number, ax in enumerate(axes):
+        ax.annotate(
+            chr(ord("a") + number),
+            xy=(0, 1),
+            xycoords="axes fraction",
+            xytext=(-26, 6),
+            textcoords="offset points",
+            fontweight="bold",
+            fontsize=11,
+        )

@@ -1,0 +1,86 @@
+"""Random numbers by name: patient i of a stream depends on (seed, stream, i) and on nothing else.
+
+A counter-based generator (Philox) is keyed by a hash of the seed and the stream's name, and its
+counter is the patient's index. So the first 100 patients of 1,000 are the same 100 as alone, any
+block can be drawn by itself, and no thread or block size changes a number.
+
+References
+----------
+J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw (2011). Parallel random numbers: as easy
+as 1, 2, 3. SC '11. doi:10.1145/2063384.2063405
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from carsim.errors import ScenarioError
+from carsim.population.checks import is_whole
+
+WORDS_PER_COUNT = 4  # Philox4x64 yields four 64-bit words for each value of its counter
+LARGEST_SEED = 2**64 - 1
+
+#: No score is further from 0: the numbers below keep a half step of 2**-52 from 0 and from 1.
+LARGEST_SCORE = -float(ndtri(2.0**-53))
+
+
+def check_seed(seed: object, where: str) -> None:
+    """Refuse a seed that is not an integer of 64 bits; 0 is a seed like any other."""
+    if not is_whole(seed) or not 0 <= int(seed) <= LARGEST_SEED:  # type: ignore[call-overload]
+        raise ScenarioError(
+            f"{where}: the seed is {seed!r}. It must be a whole number from 0 to 2**64 - 1, "
+            f"for example 20261122."
+        )
+
+
+def uniforms(seed: int, stream: str, patients: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Numbers strictly between 0 and 1, one for each patient index.
+
+    Parameters
+    ----------
+    seed : int
+        Root seed.
+    stream : str
+        Name of what is drawn, usually a parameter's.
+    patients : int64 array, shape (n,)
+        Patient indices, from 0; any order, repeats allowed.
+
+    Returns
+    -------
+    float64 array, shape (n,)
+    """
+    patients = np.asarray(patients, dtype=np.int64)
+    # 52 bits and a half step: never 0, never 1, and every value is exact in float64.
+    steps = (_words(seed, stream, patients) >> np.uint64(12)).astype(np.float64)
+    return np.asarray((steps + 0.5) * 2.0**-52, dtype=np.float64)
+
+
+def normal_scores(seed: int, stream: str, patients: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Draw standard normal numbers, one for each patient index (inverse of the distribution)."""
+    scores: NDArray[np.float64] = ndtri(uniforms(seed, stream, patients))
+    return scores
+
+
+def _words(seed: int, stream: str, patients: NDArray[np.int64]) -> NDArray[np.uint64]:
+    if patients.size == 0:
+        return np.empty(0, dtype=np.uint64)
+    digest = hashlib.blake2b(f"{int(seed)}\n{stream}".encode(), digest_size=16).digest()
+    key = np.frombuffer(digest, dtype="<u8").astype(np.uint64)
+    low, high = int(patients.min()), int(patients.max()) + 1
+    if high - low <= 2 * patients.size:
+        return _consecutive(key, low, high)[patients - low]
+    # A block that ends one cell of a sweep and begins the next jumps back: draw run by run.
+    breaks = np.flatnonzero(np.diff(patients) != 1) + 1
+    runs = np.split(patients, breaks)
+    return np.concatenate([_consecutive(key, int(run[0]), int(run[-1]) + 1) for run in runs])
+
+
+def _consecutive(key: NDArray[np.uint64], low: int, high: int) -> NDArray[np.uint64]:
+    count, skipped = divmod(low, WORDS_PER_COUNT)
+    generator = np.random.Philox(key=key, counter=count)
+    words: NDArray[np.uint64] = generator.random_raw(high - low + skipped)
+    return words[skipped:]

@@ -1,0 +1,148 @@
+"""Find models by name: installed packages of models, modules, and single files.
+
+A package of models announces itself once, with an entry point in the group ``carsim.models`` whose
+value is the package. Its modules are found by their file names and imported only when asked for,
+so that a new model is one new file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from carsim.errors import CarsimError, ModelError, unknown
+from carsim.model import Model
+
+__all__ = ["ENTRY_POINT_GROUP", "list_models", "load_model"]
+
+ENTRY_POINT_GROUP = "carsim.models"
+
+# Files already run, by path and state on disk, so that loading one twice gives one model.
+_files: dict[tuple[str, int, int], ModuleType] = {}
+
+
+def list_models() -> list[str]:
+    """Names of all models that installed packages offer, sorted; none is imported."""
+    return sorted(_installed())
+
+
+def load_model(name: str) -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    name : str
+        A name of `list_models`, a dotted module name such as ``"package.module"``, or the path of
+        a file such as ``"./my_model.py"``. The module or file defines ``MODEL``.
+
+    Returns
+    -------
+    Model
+        The model.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or its file cannot be imported or defines no ``MODEL``.
+    """
+    if name.endswith(".py") or "/" in name or "\\" in name:
+        return _model_in(_run_file(Path(name).expanduser()), name)
+    installed = _installed()
+    if name in installed:
+        modules = installed[name]
+        if len(modules) > 1:
+            raise ModelError(
+                f"model {name!r} is offered by {' and '.join(modules)}; load it by its full name."
+            )
+        return _model_in(_import(modules[0]), name)
+    if "." in name:
+        return _model_in(_import(name), name)
+    hint = " To load a file, give its path: './my_model.py'."
+    raise ModelError(unknown("model", name, sorted(installed), "carsim") + hint)
+
+
+def _installed() -> dict[str, list[str]]:
+    """Model names and the modules that define them, over all announced packages."""
+    found: dict[str, list[str]] = {}
+    packages = {point.module for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+    for package in sorted(packages):
+        try:
+            spec = importlib.util.find_spec(package)
+        except ModuleNotFoundError:
+            spec = None
+        if spec is None or spec.submodule_search_locations is None:
+            raise ModelError(
+                f"entry point {ENTRY_POINT_GROUP!r}: {package!r} is not an importable package; "
+                "reinstall the distribution that announces it."
+            )
+        for module in pkgutil.iter_modules(spec.submodule_search_locations):
+            if not module.name.startswith("_"):
+                found.setdefault(module.name, []).append(f"{package}.{module.name}")
+    return found
+
+
+def _import(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:
+        absent = error.name if isinstance(error, ModuleNotFoundError) else None
+        if absent is not None and f"{module}.".startswith(f"{absent}."):
+            raise ModelError(
+                f"model {module!r}: there is no module {absent!r}. Give a name from "
+                "list_models(), an importable 'package.module', or a path './file.py'."
+            ) from None
+        raise _failed(module, error) from error
+
+
+def _run_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such file. Give the path of a model file.")
+    if path.suffix != ".py":
+        raise ModelError(f"{path}: a model file ends in '.py'.")
+    resolved = path.resolve()
+    status = resolved.stat()
+    key = (str(resolved), status.st_mtime_ns, status.st_size)
+    if key in _files:
+        return _files[key]
+    digest = hashlib.sha256(str(resolved).encode()).hexdigest()[:12]
+    name = f"carsim_file_{resolved.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, resolved)
+    assert spec is not None  # true of every '.py' file
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    previous = sys.modules.get(name)
+    # Records resolve their annotations through sys.modules while the file runs.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        if previous is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = previous
+        raise _failed(str(path), error) from error
+    _files[key] = module
+    return module
+
+
+def _failed(what: str, error: Exception) -> ModelError:
+    if isinstance(error, CarsimError):
+        return ModelError(f"{what} does not load: {error}")
+    if isinstance(error, SyntaxError):
+        return ModelError(f"{what} does not load: {error.filename}:{error.lineno}: {error.msg}.")
+    return ModelError(f"{what} does not load: {type(error).__name__}: {error}")
+
+
+def _model_in(module: ModuleType, name: str) -> Model:
+    model = getattr(module, "MODEL", None)
+    if isinstance(model, Model):
+        return model
+    found = "it defines no MODEL" if model is None else f"its MODEL is a {type(model).__name__}"
+    file = getattr(module, "__file__", None) or module.__name__
+    raise ModelError(f"model {name!r} ({file}): {found}. End the file with MODEL = Model(...).")

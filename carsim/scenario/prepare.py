@@ -1,0 +1,250 @@
+"""A scenario turned into arrays for the engine, for all patients or a block of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carsim.engine.plan import Events, Reductions, Save, Stops
+from carsim.errors import ScenarioError
+from carsim.metrics import Last, Maximum, Metric, TimeOfMaximum, compile_metrics
+from carsim.model import Model
+from carsim.population import Cohort
+from carsim.scenario.scenario import Scenario
+from carsim.therapy import Event, check_scaled_windows, compile_therapy, source_index
+from carsim.therapy.values import FloatArray, PerPatient
+
+MOST_FOR_COURSES = 1000
+"""Patients up to which courses are saved without being asked for."""
+
+MOST_POINTS = 400
+
+
+@dataclass(frozen=True)
+class Block:
+    """Engine input of some patients.
+
+    Attributes
+    ----------
+    y0 : float64 array, shape (n_patients, n_states), model units
+    p : float64 array, shape (n_patients, n_parameters), model units
+    stop : float or float64 array, shape (n_patients,), model time unit
+    stops : Stops
+    events : Events
+    """
+
+    y0: FloatArray
+    p: FloatArray
+    stop: PerPatient
+    stops: Stops
+    events: Events
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scenario as arrays. The therapy is turned into stops block by block, to bound memory.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What is simulated.
+    y0 : float64 array, shape (n_patients, n_states), model units
+        Initial states.
+    p : float64 array, shape (n_patients, n_parameters), model units
+        Parameters, with the computed ones.
+    save : Save
+        Times and sources of the courses.
+    reductions : Reductions
+        Metrics, in the order of `metrics`.
+    outputs : tuple of str
+        Names of ``save.sources``.
+    metrics : mapping of str to Metric
+        Metrics by name, with those added by default.
+    event_names : tuple of str
+        Names of the events, in the order of the engine's event numbers.
+    floors : float64 array, shape (n_states,)
+        Amounts below which a state goes extinct; minus infinity for never.
+    atol : float64 array, shape (n_states,)
+        Absolute tolerances.
+    sampled : mapping of str to float64 array, shape (n_patients,)
+        Parameters that differ between patients, for the result.
+    labels : mapping of str to str array, shape (n_patients,)
+        Labels of the patients, for the result.
+    patients : int64 array, shape (n_patients,)
+        Number of each patient in the population.
+    note : str
+        What was left out by default and how to ask for it; empty if nothing was.
+    """
+
+    scenario: Scenario
+    y0: FloatArray
+    p: FloatArray
+    save: Save
+    reductions: Reductions
+    outputs: tuple[str, ...]
+    metrics: Mapping[str, Metric]
+    event_names: tuple[str, ...]
+    floors: FloatArray
+    atol: FloatArray
+    sampled: Mapping[str, FloatArray]
+    labels: Mapping[str, NDArray[np.str_]]
+    patients: NDArray[np.int64]
+    note: str
+
+    @property
+    def model(self) -> Model:
+        """The model that is run."""
+        return self.scenario.model
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients."""
+        return len(self.y0)
+
+    def block(self, first: int = 0, last: int | None = None) -> Block:
+        """Arrays of patients ``first`` to ``last - 1``; all by default.
+
+        Parameters
+        ----------
+        first, last : int
+            Range of patients; `last` is exclusive.
+
+        Returns
+        -------
+        Block
+        """
+        last = self.n_patients if last is None else last
+        scenario = self.scenario
+        therapy = {name: item.take(first, last) for name, item in scenario.therapy.items()}
+        stop = scenario.stop
+        if isinstance(stop, np.ndarray):
+            stop = stop[first:last]
+        p = self.p[first:last]
+        stops, events = compile_therapy(self.model, therapy, p, scenario.start, stop)
+        return Block(self.y0[first:last], p, stop, stops, events)
+
+
+def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
+    """Draw the patients and turn names into indices.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What is simulated.
+    cohort : Cohort, optional
+        Patients drawn already, in place of the scenario's population; as many as the scenario has.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    ScenarioError
+        A patient's parameters are out of bounds, or admit no initial state.
+    """
+    model = scenario.model
+    n_patients = scenario.n_patients
+    if cohort is None and scenario.population is not None:
+        cohort = scenario.population.sample(model, scenario.parameters, scenario.variants)
+    if cohort is not None and len(cohort) != n_patients:
+        raise ScenarioError(
+            f"the cohort has {len(cohort)} patients, but the scenario has {n_patients}. Draw as "
+            f"many as the scenario's population has."
+        )
+    # The cohort's values already take the scenario's as their centers, so they come last.
+    drawn = {} if cohort is None else cohort.parameters
+    given = {**scenario.parameters, **drawn}
+    p = model.parameter_values(given, scenario.variants, n_patients)
+    y0, p = model.initial_state(p)
+    for name, value in scenario.initial.items():
+        y0[:, model.state_index[name]] = value
+    check_scaled_windows(model, scenario.therapy, p)
+    metrics, outputs, times, note = _what_to_keep(scenario)
+    save = Save(
+        times, np.array([source_index(model, o, "outputs", "name") for o in outputs], np.int64)
+    )
+    return Prepared(
+        scenario=scenario,
+        y0=y0,
+        p=p,
+        save=save if outputs and times.size else Save.nothing(),
+        reductions=compile_metrics(model, metrics, scenario.start, scenario.last_stop),
+        outputs=outputs if times.size else (),
+        metrics=metrics,
+        event_names=tuple(
+            name for name, item in scenario.therapy.items() if isinstance(item, Event)
+        ),
+        floors=np.array(
+            [-np.inf if s.extinct_below is None else s.extinct_below for s in model.states]
+        ),
+        atol=np.array([s.atol for s in model.states], dtype=np.float64),
+        sampled={name: value for name, value in given.items() if isinstance(value, np.ndarray)},
+        labels={} if cohort is None else cohort.labels,
+        patients=np.arange(n_patients) if cohort is None else cohort.patients,
+        note=note,
+    )
+
+
+def regular_times(start: float, stop: float, most: int = MOST_POINTS) -> FloatArray:
+    """Round times that span a simulation.
+
+    Parameters
+    ----------
+    start, stop : float, model time unit
+        Both are among the times.
+    most : int
+        Largest number of intervals.
+
+    Returns
+    -------
+    float64 array, shape (n_times,)
+        Steps of 1, 2, 2.5 or 5 times a power of ten.
+    """
+    power = math.floor(math.log10((stop - start) / most))
+    steps = [m * 10.0**e for e in (power, power + 1) for m in (1.0, 2.0, 2.5, 5.0)]
+    step = next(s for s in steps if (stop - start) / s <= most * (1 + 1e-12))
+    count = math.floor((stop - start) / step * (1 + 1e-12))
+    # 0.1 * 3 is 0.30000000000000004; a user selects 0.3.
+    times: FloatArray = np.round(
+        start + step * np.arange(count + 1, dtype=np.float64), min(max(2 - power, 0), 12)
+    )
+    times[0] = start
+    if stop - times[-1] > 1e-6 * step:
+        return np.append(times, stop)
+    times[-1] = stop
+    return times
+
+
+def _what_to_keep(
+    scenario: Scenario,
+) -> tuple[Mapping[str, Metric], tuple[str, ...], FloatArray, str]:
+    model = scenario.model
+    outputs = scenario.outputs
+    names = tuple(model.observable_names or model.state_names) if outputs is None else outputs
+    if scenario.save_at is not None:
+        return scenario.metrics, tuple(names), np.asarray(scenario.save_at), ""
+    if outputs is not None or scenario.n_patients <= MOST_FOR_COURSES:
+        times = regular_times(scenario.start, scenario.last_stop)
+        return scenario.metrics, tuple(names), times, ""
+    note = (
+        f"No courses were saved, as there are more than {MOST_FOR_COURSES} patients and neither "
+        f"outputs nor save_at were given. Name outputs to save them."
+    )
+    metrics: Mapping[str, Metric] = scenario.metrics
+    if not metrics:
+        note += " The maximum, its time and the last value of every output were kept instead."
+        metrics = {
+            f"{prefix}_{name}": kind(name)
+            for name in names
+            for prefix, kind in (
+                ("maximum", Maximum),
+                ("time_of_maximum", TimeOfMaximum),
+                ("last", Last),
+            )
+        }
+    return metrics, (), np.empty(0), note

@@ -1,0 +1,306 @@
+"""What is simulated: a model with values, a therapy, patients, times, outputs and a solver."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from carsim.errors import ScenarioError
+from carsim.metrics import METRICS, Metric
+from carsim.model import Model
+from carsim.population import DISTRIBUTIONS, Component, Mixture, Population
+from carsim.registry import list_models, load_model
+from carsim.scenario import validate
+from carsim.scenario.encoding import decode, encode
+from carsim.scenario.replace import replaced
+from carsim.scenario.solver import Solver
+from carsim.therapy import ACTIONS, ITEMS, TherapyItem, check_lengths, check_therapy
+from carsim.therapy.values import FloatArray, PerPatient
+
+_CLASSES: Mapping[str, type] = {
+    cls.__name__: cls
+    for cls in (
+        *(Solver, Population, Mixture, Component),
+        *ITEMS.values(),
+        *ACTIONS.values(),
+        *METRICS.values(),
+        *DISTRIBUTIONS.values(),
+    )
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """Everything that determines a simulation. Immutable; every value is checked when it is built.
+
+    A value that is a numpy array of shape (n_patients,) holds one number a patient; all arrays,
+    and the population if there is one, agree on the number of patients.
+
+    Parameters
+    ----------
+    model : Model or str
+        Model, or its name.
+    parameters : mapping of str to float or array, optional
+        Values by dotted name, in the parameters' units. A population may vary them further.
+    variants : sequence of str, optional
+        Named parameter sets of the model, not two of one group; `parameters` win over them.
+    therapy : mapping of str to Dose, Infusion, Window or Event, optional
+        What is done to the patients, by names of your choice. Coincident actions are applied in
+        this order: windows, infusions, doses; within a kind in the order of this mapping.
+    population : Population, optional
+        How patients differ.
+    start, stop : float, model time unit
+        Span of the simulation; `stop` may be an array. Actions take place on ``[start, stop)``.
+    save_at : sequence of float, optional
+        Times at which outputs are saved. An empty list saves none. By default a grid of round
+        numbers (150 to 400 points) for up to 1000 patients, or if `outputs` are named.
+    outputs : sequence of str, optional
+        Observables and states to save; all observables (or states, if there are none) by default.
+    metrics : mapping of str to Metric, optional
+        Numbers to keep of each patient, by names of your choice.
+    initial : mapping of str to float or array, optional
+        Initial values of states that replace those of the model.
+    solver : Solver, optional
+        Method and tolerances.
+    check_tolerance : bool, optional
+        Solve a second time with a tenth of `rtol` and report the difference in the result.
+
+    Raises
+    ------
+    ScenarioError
+        Anything that is unknown, contradictory, out of bounds or not finite.
+    """
+
+    model: Model
+    parameters: Mapping[str, PerPatient] = field(default_factory=dict)
+    variants: Sequence[str] = ()
+    therapy: Mapping[str, TherapyItem] = field(default_factory=dict)
+    population: Population | None = None
+    start: float = 0.0
+    stop: PerPatient = dataclasses.field(default=float("nan"))
+    save_at: Sequence[float] | FloatArray | None = None
+    outputs: Sequence[str] | None = None
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    initial: Mapping[str, PerPatient] = field(default_factory=dict)
+    solver: Solver = field(default_factory=Solver)
+    check_tolerance: bool = False
+
+    def __post_init__(self) -> None:
+        self._check_kinds()
+        model = self.model
+        self._set(parameters=validate.checked_values("parameters", self.parameters))
+        self._set(initial=validate.checked_values("initial", self.initial))
+        if isinstance(self.variants, str):
+            raise ScenarioError(
+                f"variants is the text {self.variants!r}; give a list: [{self.variants!r}]."
+            )
+        self._set(variants=tuple(self.variants), therapy=dict(self.therapy))
+        self._set(start=validate.checked_start(self.start))
+        if isinstance(self.stop, float) and np.isnan(self.stop):
+            raise ScenarioError(
+                f"stop is missing. Say when the simulation ends, in {model.time_unit}s."
+            )
+        self._set(stop=validate.checked_stop(self.stop, self.start))
+        self._set(save_at=validate.checked_times(self.save_at, self.start, self.last_stop))
+        self._set(outputs=validate.checked_outputs(model, self.outputs))
+        self._set(metrics=dict(self.metrics))
+        validate.check_names("therapy", self.therapy)
+        taken = (*model.observable_names, *model.state_names)
+        validate.check_names("metrics", self.metrics, taken)
+        for name, metric in self.metrics.items():
+            if not isinstance(metric, Metric):
+                raise ScenarioError(f"metrics.{name} is {metric!r}. Give for example Maximum(...).")
+            metric.check(f"metrics.{name}", model, self.start, self.last_stop)
+        validate.check_parameters(model, self.parameters, self.variants)
+        validate.check_initial(model, self.initial)
+        check_therapy(model, self.therapy, self.start, self.stop)
+        if self.population is not None:
+            self.population.validate(model, self.parameters, self.variants)
+        number = validate.number_of_patients(self._array_lengths(), self._size)
+        check_lengths(self.therapy, 1 if number is None else number)
+
+    def _check_kinds(self) -> None:
+        if isinstance(self.model, str):
+            self._set(model=load_model(self.model))
+        for name, kind in (
+            ("model", Model),
+            ("therapy", Mapping),
+            ("metrics", Mapping),
+            ("solver", Solver),
+            ("check_tolerance", bool),
+        ):
+            given = getattr(self, name)
+            if not isinstance(given, kind):
+                raise ScenarioError(
+                    f"{name} is a {type(given).__name__}; give a {kind.__name__.lower()}."
+                )
+        if self.population is not None and not isinstance(self.population, Population):
+            raise ScenarioError(
+                f"population is a {type(self.population).__name__}; give Population(size=...)."
+            )
+
+    def _set(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Scenario):
+            return NotImplemented
+        return self.model is other.model and self._encoded() == other._encoded()
+
+    def __hash__(self) -> int:
+        return hash((self.model.name, self.start, self.variants, tuple(self.therapy)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A worker loads the model by its name; functions of a model file do not pickle.
+        return Scenario.from_dict, (self.to_dict(),)
+
+    @property
+    def _size(self) -> int | None:
+        return None if self.population is None else int(self.population.size)
+
+    @property
+    def last_stop(self) -> float:
+        """Latest stop of all patients, model time unit."""
+        return float(np.max(self.stop))
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the result has a patient dimension: a population, or any array."""
+        return self._size is not None or bool(self._array_lengths())
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients."""
+        return validate.number_of_patients(self._array_lengths(), self._size) or 1
+
+    def _array_lengths(self) -> dict[str, int]:
+        found = {
+            **validate.array_lengths("parameters", self.parameters),
+            **validate.array_lengths("initial", self.initial),
+        }
+        for name, item in self.therapy.items():
+            found.update(
+                {f"therapy.{name}.{part}": length for part, length in item.patients().items()}
+            )
+        if isinstance(self.stop, np.ndarray):
+            found["stop"] = len(self.stop)
+        return found
+
+    def replace(self, path: str, value: object) -> Scenario:
+        """Return a scenario with one value changed; this one stays as it is.
+
+        Parameters
+        ----------
+        path : str
+            Dotted path: ``"stop"``, ``"parameters.hbv.beta"``, ``"therapy.entecavir.stop"``,
+            ``"initial.virus"``, ``"metrics.peak.start"``, ``"population.size"``,
+            ``"solver.rtol"``.
+        value : object
+            New value; an array of shape (n_patients,) gives one number a patient.
+
+        Returns
+        -------
+        Scenario
+
+        Raises
+        ------
+        ScenarioError
+            An unknown part of the path, with the nearest name, or a value that is refused.
+
+        Examples
+        --------
+        >>> Scenario("stein_2019", stop=28.0).replace("solver.rtol", 1e-7).solver.rtol
+        1e-07
+        """
+        changed: Scenario = replaced(self, path, value)
+        return changed
+
+    def describe(self) -> str:
+        """Say in a few lines what is simulated."""
+        model, unit = self.model, self.model.time_unit
+        stop = f"{self.stop:g}" if isinstance(self.stop, float) else "each patient's own stop"
+        many = f"{self.n_patients} patients" if self.is_ensemble else "one patient"
+        lines = [f"{model.name}: {many}, {self.start:g} to {stop} {unit}"]
+        if self.variants:
+            lines.append(f"variants: {', '.join(self.variants)}")
+        for what, values in (("parameters", self.parameters), ("initial", self.initial)):
+            lines.extend(
+                f"{what}: {name} = {_short(value)} {model.unit_of(name)}"
+                for name, value in values.items()
+            )
+        lines.extend(f"therapy: {name} = {item}" for name, item in self.therapy.items())
+        if self.population is not None:
+            varied = ", ".join(self.population.parameters) or "nothing"
+            lines.append(f"population: seed {self.population.seed}, varies {varied}")
+        if self.save_at is not None:
+            lines.append(f"save_at: {len(self.save_at)} times")
+        if self.outputs is not None:
+            lines.append(f"outputs: {', '.join(self.outputs) or 'none'}")
+        lines.extend(f"metrics: {name} = {metric}" for name, metric in self.metrics.items())
+        lines.append(f"solver: {self.solver.method}, rtol {self.solver.rtol:g}")
+        return "\n".join(lines)
+
+    def _encoded(self) -> dict[str, Any]:
+        names = (item.name for item in dataclasses.fields(self) if item.name != "model")
+        return {name: encode(getattr(self, name)) for name in names}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON types that `from_dict` turns back into an equal scenario.
+
+        Returns
+        -------
+        dict
+            Numbers keep all their bits; the model is stored by name (by file if it is not
+            installed) and by the hash of its source.
+        """
+        model = self.model
+        stored = {"name": model.name, "hash": model.source_hash()}
+        if model.name not in list_models():
+            stored["file"] = model.file
+        return {"model": stored, **self._encoded()}
+
+    def to_json(self) -> str:
+        """Return `to_dict` as text."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], model: Model | None = None) -> Scenario:
+        """Build a scenario from `to_dict`.
+
+        Parameters
+        ----------
+        data : mapping
+            Result of `to_dict`.
+        model : Model, optional
+            Model to use in place of the stored name, even if its source has changed.
+
+        Raises
+        ------
+        ScenarioError
+            The model's source is not the one that was stored.
+        """
+        given = {name: decode(value, _CLASSES) for name, value in data.items() if name != "model"}
+        return cls(model=_stored_model(data["model"]) if model is None else model, **given)
+
+
+def _stored_model(stored: Mapping[str, str]) -> Model:
+    name = stored["name"]
+    model = load_model(stored.get("file", name))
+    if model.source_hash() != stored["hash"]:
+        raise ScenarioError(
+            f"model {name!r} has changed since this scenario was stored: running it again may "
+            f"give other numbers. To use it all the same, pass model=load_model({name!r})."
+        )
+    return model
+
+
+def _short(value: PerPatient) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f"{value.min():g} to {value.max():g} ({len(value)} values)"

@@ -1,0 +1,208 @@
+"""Checks of what a scenario is given, before anything is computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from carsim.errors import ScenarioError, unknown
+from carsim.therapy.values import PER_PATIENT_HINT, FloatArray, PerPatient, shown
+
+if TYPE_CHECKING:
+    from carsim.model import Model
+
+Values: TypeAlias = Mapping[str, PerPatient]
+
+RESERVED = frozenset(
+    {
+        *("time", "patient", "point", "arm", "event", "status", "n_steps", "n_rejected"),
+        *("event_patient", "event_time", "event_name", "event_value", "dose"),
+    }
+)
+"""Names that the result itself uses."""
+
+
+def checked_values(what: str, values: object) -> dict[str, PerPatient]:
+    """Copy a mapping of names to numbers or arrays, shape (n_patients,).
+
+    Parameters
+    ----------
+    what : str
+        Field of the scenario, for messages.
+    values : mapping of str to float or array
+        What was given.
+    """
+    if not isinstance(values, Mapping):
+        raise ScenarioError(f"{what} = {shown(values)}: give a mapping of names to numbers.")
+    return {str(name): _value(f"{what}.{name}", value) for name, value in values.items()}
+
+
+def _value(where: str, value: object) -> PerPatient:
+    if isinstance(value, str | bytes | bool) or value is None:
+        raise ScenarioError(f"{where} = {value!r} is not a number. {PER_PATIENT_HINT}")
+    try:
+        array = np.asarray(value)
+    except ValueError:  # a ragged list
+        array = np.empty(0)
+    if array.dtype.kind not in "iuf" or array.ndim > 1 or array.size == 0:
+        raise ScenarioError(
+            f"{where} = {shown(value)} is neither a number nor one number a patient. "
+            f"{PER_PATIENT_HINT}"
+        )
+    if array.ndim == 0:
+        return float(array)
+    copy = array.astype(np.float64)
+    copy.setflags(write=False)
+    return copy
+
+
+def check_parameters(model: Model, values: Values, variants: Sequence[str]) -> None:
+    """Check names, bounds and variants without a table of all patients."""
+    extremes = {
+        name: np.array([value.min(), value.max()]) if isinstance(value, np.ndarray) else value
+        for name, value in values.items()
+    }
+    try:
+        model.parameter_values(extremes, variants)
+    except ScenarioError as error:
+        # Found in the extremes; say it again with the number of the patient.
+        for name, value in values.items():
+            model.parameter_values({name: value})
+        raise error from None
+
+
+def check_initial(model: Model, values: Values) -> None:
+    """Check names of states and that their values are finite."""
+    for name, value in values.items():
+        if name not in model.state_index:
+            raise ScenarioError(
+                "initial: " + unknown("state", name, model.state_names, f"model {model.name!r}")
+            )
+        if not np.isfinite(value).all():
+            raise ScenarioError(f"initial.{name} is not finite. Give a finite number.")
+
+
+def checked_start(value: object) -> float:
+    """Check the start of the simulation."""
+    if not _is_time(value):
+        raise ScenarioError(f"start = {shown(value)} is not a time. Give one finite number.")
+    return float(value)  # type: ignore[arg-type]
+
+
+def checked_stop(value: object, start: float) -> PerPatient:
+    """Check the stop, one for all or one a patient, against the start."""
+    if not _is_time(value) and not isinstance(value, np.ndarray):
+        raise ScenarioError(f"stop = {shown(value)} is not a time. Give one finite number.")
+    stop = _value("stop", value)
+    if not np.isfinite(stop).all():
+        raise ScenarioError(f"stop = {shown(value)} must be finite.")
+    if np.min(stop) <= start:
+        raise ScenarioError(
+            f"stop = {float(np.min(stop)):g} is not after start = {start:g}. Let it stop later."
+        )
+    return stop
+
+
+def checked_times(value: object, start: float, stop: float) -> FloatArray | None:
+    """Check the times to save: finite, ascending, inside the simulation."""
+    if value is None:
+        return None
+    try:
+        times = np.atleast_1d(np.array(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ScenarioError(
+            f"save_at = {shown(value)}: give a list of times, or None for the default grid."
+        ) from None
+    if times.ndim != 1 or not np.isfinite(times).all():
+        raise ScenarioError(f"save_at = {shown(value)}: give a plain list of finite times.")
+    ascending = np.diff(times) > 0
+    if not ascending.all():
+        place = int(np.argmin(ascending))
+        raise ScenarioError(
+            f"save_at: {times[place + 1]:g} follows {times[place]:g}. The times must ascend, each "
+            f"once: numpy.unique sorts them."
+        )
+    if times.size and (times[0] < start or times[-1] > stop):
+        wrong = times[0] if times[0] < start else times[-1]
+        raise ScenarioError(
+            f"save_at: {wrong:g} lies outside the simulation, which runs from {start:g} to "
+            f"{stop:g}. Leave it out, or extend the simulation."
+        )
+    times.setflags(write=False)
+    return times
+
+
+def checked_outputs(model: Model, outputs: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Check the names of observables and states to save."""
+    if outputs is None:
+        return None
+    if isinstance(outputs, str):
+        raise ScenarioError(f"outputs is the text {outputs!r}; give a list: [{outputs!r}].")
+    names = tuple(outputs)
+    known = (*model.observable_names, *model.state_names)
+    for name in names:
+        if name not in known:
+            who = f"outputs: model {model.name!r}"
+            raise ScenarioError(unknown("observable or state", str(name), known, who))
+        if names.count(name) > 1:
+            raise ScenarioError(f"outputs: {name!r} is listed twice. List it once.")
+    return names
+
+
+def check_names(what: str, names: Iterable[object], taken: Iterable[str] = ()) -> None:
+    """Check the names of therapy items or metrics: they become parts of paths and variables."""
+    occupied = {*RESERVED, *taken} if what == "metrics" else set(taken)
+    for name in names:
+        if not isinstance(name, str) or not name or "." in name or name != name.strip():
+            raise ScenarioError(
+                f"{what}: {name!r} is not a usable name. Use letters, digits and underscores, "
+                f"without dots."
+            )
+        if name in occupied:
+            raise ScenarioError(
+                f"{what}.{name}: the result already has a variable {name!r}. Choose another name, "
+                f"for example {'peak_' + name!r}."
+            )
+
+
+def number_of_patients(lengths: Mapping[str, int], size: int | None) -> int | None:
+    """Find the number of patients that all arrays agree on; None without arrays and population.
+
+    Parameters
+    ----------
+    lengths : mapping of str to int
+        Path of every array and its length.
+    size : int or None
+        Size of the population.
+    """
+    if size is None and not lengths:
+        return None
+    reference = "population.size" if size is not None else next(iter(lengths))
+    expected = size if size is not None else lengths[reference]
+    for path, length in lengths.items():
+        if length != expected:
+            hint = ""
+            if path.startswith("therapy.") and path.endswith((".at", ".amount")):
+                hint = " For several doses to everybody give a list instead of an array."
+            raise ScenarioError(
+                f"{path} has {length} values, but {reference} makes {expected} patients. An "
+                f"array is one value a patient.{hint}"
+            )
+    return expected
+
+
+def _is_time(value: object) -> bool:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return number and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def array_lengths(prefix: str, values: Values) -> dict[str, int]:
+    """Paths and lengths of the values that are arrays."""
+    return {
+        f"{prefix}.{name}": len(value)
+        for name, value in values.items()
+        if isinstance(value, np.ndarray)
+    }

@@ -1,0 +1,260 @@
+"""From a scenario to a result: prepare, solve, assemble."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from carsim.dataset import assemble, describe_failure
+from carsim.engine.integrate import LOG_CAPACITY, integrate
+from carsim.engine.plan import Progress, Trajectories
+from carsim.engine.status import Status
+from carsim.errors import ScenarioError, SolverError
+from carsim.kernels.compile import compile_model
+from carsim.metrics import Metric
+from carsim.model import Model
+from carsim.population import Population
+from carsim.registry import load_model
+from carsim.scenario import Prepared, Scenario, Solver, prepare
+from carsim.therapy import Event, TherapyItem, most_actions
+from carsim.therapy.values import FloatArray, PerPatient
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["prepare", "simulate", "solve"]
+
+MOST_ROWS = 1_000_000
+"""Scheduled actions laid out in memory at a time (about 40 bytes each, several times over)."""
+
+FEWEST_PATIENTS = 1024
+
+
+class _Given:
+    """Marks a keyword that was not given, where None has a meaning."""
+
+
+_NOT_GIVEN: Any = _Given()
+
+
+def simulate(
+    model: Model | Scenario | str,
+    *,
+    parameters: Mapping[str, PerPatient] = _NOT_GIVEN,
+    variants: Sequence[str] = _NOT_GIVEN,
+    therapy: Mapping[str, TherapyItem] = _NOT_GIVEN,
+    population: Population | None = _NOT_GIVEN,
+    start: float = _NOT_GIVEN,
+    stop: PerPatient = _NOT_GIVEN,
+    save_at: Sequence[float] | FloatArray | None = _NOT_GIVEN,
+    outputs: Sequence[str] | None = _NOT_GIVEN,
+    metrics: Mapping[str, Metric] = _NOT_GIVEN,
+    initial: Mapping[str, PerPatient] = _NOT_GIVEN,
+    solver: Solver = _NOT_GIVEN,
+    check_tolerance: bool = _NOT_GIVEN,
+    on_failure: Literal["record", "raise"] = "record",
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Simulate one patient or a population.
+
+    Parameters
+    ----------
+    model : Model, str or Scenario
+        Model or its name; or a scenario, in which the other arguments replace whole fields.
+    parameters, variants, therapy, population, start, stop, save_at, outputs, metrics, initial, \
+solver, check_tolerance
+        See `carsim.scenario.Scenario`.
+    on_failure : {"record", "raise"}
+        What happens if a patient's integration does not reach the end. ``"record"``: the patient
+        is NaN with a status, and ``result.attrs["failures"]`` says why. ``"raise"``: SolverError.
+    progress : callable, optional
+        Called with (patients done, patients) now and then.
+
+    Returns
+    -------
+    xarray.Dataset
+        Outputs with dimensions ``(time,)`` for one patient, ``(patient, time)`` for a population
+        or if any value is an array; metrics, status, event log. See `carsim.dataset`. More than
+        1000 patients keep courses only if `outputs` or `save_at` are given.
+
+    Raises
+    ------
+    ScenarioError
+        Something that was asked for makes no sense.
+    SolverError
+        A patient failed, with ``on_failure="raise"``.
+
+    Examples
+    --------
+    >>> result = simulate("stein_2019", stop=28.0)  # doctest: +SKIP
+    >>> float(result.total.max())  # doctest: +SKIP
+    """
+    if on_failure not in ("record", "raise"):
+        raise ScenarioError(f'on_failure = {on_failure!r}. Give "record" or "raise".')
+    fields = {
+        "parameters": parameters,
+        "variants": variants,
+        "therapy": therapy,
+        "population": population,
+        "start": start,
+        "stop": stop,
+        "save_at": save_at,
+        "outputs": outputs,
+        "metrics": metrics,
+        "initial": initial,
+        "solver": solver,
+        "check_tolerance": check_tolerance,
+    }
+    given: dict[str, Any] = {
+        name: value for name, value in fields.items() if value is not _NOT_GIVEN
+    }
+    if isinstance(model, Scenario):
+        scenario = dataclasses.replace(model, **given) if given else model
+    else:
+        found = load_model(model) if isinstance(model, str) else model
+        scenario = Scenario(found, **given)
+    prepared = prepare(scenario)
+    trajectories = solve_all(prepared, progress)
+    if on_failure == "raise":
+        _raise_first_failure(prepared, trajectories)
+    check = None
+    if scenario.check_tolerance:
+        finer = scenario.replace("solver.rtol", max(scenario.solver.rtol / 10, 1e-13))
+        check = solve_all(dataclasses.replace(prepared, scenario=finer), progress)
+    return assemble(prepared, trajectories, check)
+
+
+def solve(
+    prepared: Prepared,
+    first: int = 0,
+    last: int | None = None,
+    *,
+    progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Trajectories:
+    """Integrate a range of patients; arrays in, arrays out.
+
+    Nothing raises for numerical reasons: look at ``status``. The numbers of a patient do not depend
+    on the range.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Result of `prepare`.
+    first, last : int
+        Range of patients, `last` exclusive; all by default.
+    progress : callable, optional
+        Called with (patients done, patients of the range).
+    cancel : callable, optional
+        Asked now and then; true ends all integrations with status CANCELLED.
+
+    Returns
+    -------
+    Trajectories
+        ``saved`` in the order of ``prepared.outputs``, ``metrics`` in that of ``prepared.metrics``.
+    """
+    solver = prepared.scenario.solver
+    block = prepared.block(first, last)
+    return integrate(
+        compile_model(prepared.model),
+        block.y0,
+        block.p,
+        prepared.scenario.start,
+        block.stop,
+        method=solver.method,
+        rtol=solver.rtol,
+        atol=prepared.atol,
+        floors=prepared.floors,
+        stops=block.stops,
+        events=block.events,
+        save=prepared.save,
+        reductions=prepared.reductions,
+        max_steps=solver.max_steps,
+        threads=solver.threads,
+        log_capacity=_log_capacity(prepared),
+        progress=progress,
+        cancelled=cancel,
+    )
+
+
+def solve_all(
+    prepared: Prepared,
+    progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Trajectories:
+    """Integrate all patients, in ranges whose therapy tables fit into memory.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Result of `prepare`.
+    progress : callable, optional
+        Called with (patients done, patients).
+    cancel : callable, optional
+        As for `solve`.
+
+    Returns
+    -------
+    Trajectories
+    """
+    total = prepared.n_patients
+    size = prepared.scenario.solver.block_size or _patients_at_a_time(prepared)
+    if size >= total:
+        return solve(prepared, progress=progress, cancel=cancel)
+    whole: dict[str, Any] = {}
+    lane_steps = 0
+    for first in range(0, total, size):
+        last = min(first + size, total)
+        report = None if progress is None else _shifted(progress, first, total)
+        part = solve(prepared, first, last, progress=report, cancel=cancel)
+        lane_steps += part.lane_steps
+        _copy_into(whole, part, first, last, total)
+    return Trajectories(**whole, lane_steps=lane_steps)
+
+
+def _copy_into(
+    whole: dict[str, Any], part: Trajectories, first: int, last: int, total: int
+) -> None:
+    """Put a range of patients into the arrays of all patients, which are made on first use."""
+    for field in dataclasses.fields(Trajectories):
+        values = getattr(part, field.name)
+        if not isinstance(values, np.ndarray):
+            continue
+        axis = 1 if field.name in ("saved", "metrics") else 0
+        shape = (*values.shape[:axis], total, *values.shape[axis + 1 :])
+        if field.name not in whole:
+            whole[field.name] = np.empty(shape, values.dtype)
+        whole[field.name][(slice(None),) * axis + (slice(first, last),)] = values
+
+
+def _shifted(progress: Progress, first: int, total: int) -> Progress:
+    def report(done: int, _: int) -> None:
+        progress(first + done, total)
+
+    return report
+
+
+def _patients_at_a_time(prepared: Prepared) -> int:
+    """Patients whose scheduled actions are about `MOST_ROWS` rows."""
+    scenario = prepared.scenario
+    rows = most_actions(prepared.model, scenario.therapy, scenario.stop)
+    return max(FEWEST_PATIENTS, MOST_ROWS // max(rows, 1))
+
+
+def _log_capacity(prepared: Prepared) -> int:
+    """Lines of the event log that a patient can need: two extinctions a pool, all firings."""
+    events = [item for item in prepared.scenario.therapy.values() if isinstance(item, Event)]
+    extinctions = 2 * int(np.isfinite(prepared.floors).sum())
+    return min(sum(event.limit for event in events) + extinctions, LOG_CAPACITY)
+
+
+def _raise_first_failure(prepared: Prepared, trajectories: Trajectories) -> None:
+    failed = np.flatnonzero(trajectories.status != Status.SUCCESS)
+    if failed.size:
+        message = describe_failure(prepared, trajectories, int(failed[0]))
+        if failed.size > 1:
+            message += f" {failed.size - 1} more of {prepared.n_patients} patients failed."
+        raise SolverError(message)

@@ -1,0 +1,25 @@
+"""Sweeps: the same virtual patients under every combination of assumptions."""
+
+from __future__ import annotations
+
+from carsim.sweep.block import BlockResult, compute_block
+from carsim.sweep.examples import examples
+from carsim.sweep.plan import Estimate, Plan, estimate, make_plan
+from carsim.sweep.result import Collector
+from carsim.sweep.run import run
+from carsim.sweep.sweep import Sweep
+from carsim.sweep.variables import variables_of
+
+__all__ = [
+    "BlockResult",
+    "Collector",
+    "Estimate",
+    "Plan",
+    "Sweep",
+    "compute_block",
+    "estimate",
+    "examples",
+    "make_plan",
+    "run",
+    "variables_of",
+]

@@ -1,0 +1,65 @@
+"""All blocks of a sweep in this process, and the result put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from carsim.sweep.block import compute_block
+from carsim.sweep.plan import estimate, make_plan
+from carsim.sweep.result import Collector
+from carsim.sweep.sweep import Sweep
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def run(
+    sweep: Sweep,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    block_size: int | None = None,
+) -> xr.Dataset:
+    """Simulate all cells of a sweep.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        What is simulated.
+    progress : callable, optional
+        Called with (trajectories done, trajectories) now and then.
+    block_size : int, optional
+        Trajectories computed at a time. Results do not depend on it.
+
+    Returns
+    -------
+    xarray.Dataset
+        Endpoints and metrics over the axes of a grid (or ``point``) and ``patient``; `status`,
+        `n_steps`, `n_rejected`; drawn parameters and labels as coordinates. A failed patient is
+        NaN with a status other than 0, and stops nobody else.
+
+    Raises
+    ------
+    ScenarioError
+        The sweep is too large for this machine.
+    KeyboardInterrupt
+        After the running block has stopped; nothing is kept.
+    """
+    estimate(sweep, block_size).check()
+    collector = Collector(sweep)
+    total = sweep.n_trajectories
+    for trajectories in make_plan(sweep, block_size):
+        report = None if progress is None else _from(progress, trajectories.start, total)
+        collector.add(compute_block(sweep, trajectories, report))
+        if progress is not None:
+            progress(trajectories.stop, total)
+    return collector.dataset()
+
+
+def _from(
+    progress: Callable[[int, int], None], first: int, total: int
+) -> Callable[[int, int], None]:
+    def report(done: int, _: int) -> None:
+        progress(first + done, total)
+
+    return report

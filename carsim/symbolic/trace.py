@@ -1,0 +1,94 @@
+"""Read a model's equations as expressions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from carsim.errors import ModelError
+from carsim.symbolic.expression import Expression, Graph
+
+if TYPE_CHECKING:
+    from carsim.model import Model
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The equations of one model as expressions of its time, states and parameters.
+
+    Attributes
+    ----------
+    graph : Graph
+        Owns all nodes.
+    time : Expression
+    states, parameters : tuple of Expression
+        Symbols in the model's order.
+    derivatives : tuple of Expression
+        The right-hand side, by state.
+    observables : tuple of Expression
+        By observable.
+    """
+
+    graph: Graph
+    time: Expression
+    states: tuple[Expression, ...]
+    parameters: tuple[Expression, ...]
+    derivatives: tuple[Expression, ...]
+    observables: tuple[Expression, ...]
+
+    @cached_property
+    def jacobian(self) -> dict[tuple[int, int], Expression]:
+        """Derivative of row i's equation with respect to state j, where it is not identically zero."""
+        column = {symbol.index: j for j, symbol in enumerate(self.states)}
+        found: dict[tuple[int, int], Expression] = {}
+        for i, equation in enumerate(self.derivatives):
+            for index in sorted(self.graph.depends_on(equation)):
+                j = column.get(index)
+                if j is None:
+                    continue
+                entry = self.graph.derivative(equation, self.states[j])
+                if entry.constant != 0.0:
+                    found[i, j] = entry
+        return found
+
+    @cached_property
+    def time_derivatives(self) -> dict[int, Expression]:
+        """Partial derivative of row i's equation with respect to time, where it is not zero."""
+        found = {}
+        for i, equation in enumerate(self.derivatives):
+            entry = self.graph.derivative(equation, self.time)
+            if entry.constant != 0.0:
+                found[i] = entry
+        return found
+
+    @property
+    def autonomous(self) -> bool:
+        """Whether no equation mentions the time."""
+        return all(self.time.index not in self.graph.depends_on(f) for f in self.derivatives)
+
+
+def trace(model: Model) -> Trace:
+    """Call a model's equations with symbols.
+
+    Parameters
+    ----------
+    model : Model
+
+    Raises
+    ------
+    ModelError
+        When an equation branches on a value or turns one into a number.
+    """
+    graph = Graph()
+    time = graph.symbol("t")
+    states = tuple(graph.symbol(f"y.{name}") for name in model.state_names)
+    parameters = tuple(graph.symbol(f"p.{name}") for name in model.parameter_names)
+    y = model.state_record(states)
+    p = model.parameter_record(parameters)
+    derivatives = tuple(graph.lift(f) for f in model.flatten(model.rhs(time, y, p)))
+    observables = tuple(graph.lift(o.function(time, y, p)) for o in model.observables)
+    for name, equation in zip(model.state_names, derivatives, strict=True):
+        if equation.operation == "less":
+            raise ModelError(f"{model.name}: d({name})/dt is a condition, not a value.")
+    return Trace(graph, time, states, parameters, derivatives, observables)

@@ -1,0 +1,121 @@
+"""What the clinic measures of CAR-T cells, leukemia, blood cells and cytokines."""
+
+from carsim import observable
+from carsim_models.cart_hbv import cart, cytokine, t_cell
+from carsim_models.cart_hbv import dexamethasone as dexamethasone_module
+from carsim_models.cart_hbv import tocilizumab as tocilizumab_module
+from carsim_models.cart_hbv.car_t_side import CarTSide, CarTSideRates
+
+
+@observable("cell/uL", "CAR-T cells in blood")
+def car_t(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return cart.count(y.cart, p.cart)
+
+
+@observable("cell", "CAR-T cells, blood and marrow")
+def car_t_total(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return cart.total(y.cart)
+
+
+@observable("cell", "CD19+ leukemia")
+def leukemia_cd19_positive(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.leukemia.positive_marrow + y.leukemia.positive_blood
+
+
+@observable("cell", "CD19- leukemia")
+def leukemia_cd19_negative(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.leukemia.negative_marrow + y.leukemia.negative_blood
+
+
+@observable("cell", "leukemia")
+def leukemia(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    marrow = y.leukemia.positive_marrow + y.leukemia.negative_marrow
+    return marrow + y.leukemia.positive_blood + y.leukemia.negative_blood
+
+
+@observable("cell/uL", "B cells in blood")
+def b_cells(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return p.b_cell.f_blood * y.b_cell.mature / p.cart.V_b
+
+
+@observable("g/L", "immunoglobulin G")
+def igg(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.b_cell.igg
+
+
+@observable("cell/uL", "T cells in blood other than CAR-T")
+def t_cells(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.t_cell.count
+
+
+@observable("1", "what T cells can do against a virus, before conditioning 1")
+def immune_competence(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return t_cell.immune_competence(y.t_cell, p.t_cell)
+
+
+@observable("1", "lymphodepletion, in units of one daily course")
+def lymphodepletion(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.t_cell.lymphodepletion
+
+
+@observable("pg/mL", "interleukin 6")
+def il6(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.cytokine.il6
+
+
+@observable("1", "IL-6 receptor signal, 0 to 1")
+def il6_signal(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    drug = tocilizumab_module.concentration(y.tocilizumab, p.tocilizumab)
+    return cytokine.il6_signal(y.cytokine, p.cytokine, drug)
+
+
+@observable("pg/mL", "interferon gamma")
+def ifn_gamma(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.cytokine.ifn_gamma
+
+
+@observable("mg/L", "C-reactive protein")
+def crp(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.cytokine.crp
+
+
+@observable("ug/L", "ferritin")
+def ferritin(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.cytokine.ferritin
+
+
+@observable("ug/mL", "tocilizumab in plasma")
+def tocilizumab(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return tocilizumab_module.concentration(y.tocilizumab, p.tocilizumab)
+
+
+@observable("mg", "dexamethasone that acts")
+def dexamethasone(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.dexamethasone.amount
+
+
+@observable("1", "effect of dexamethasone, 0 to 1")
+def steroid_effect(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return dexamethasone_module.effect(y.dexamethasone, p.dexamethasone)
+
+
+OBSERVABLES = (
+    car_t,
+    car_t_total,
+    leukemia,
+    leukemia_cd19_positive,
+    leukemia_cd19_negative,
+    b_cells,
+    igg,
+    t_cells,
+    immune_competence,
+    lymphodepletion,
+    il6,
+    il6_signal,
+    ifn_gamma,
+    crp,
+    ferritin,
+    tocilizumab,
+    dexamethasone,
+    steroid_effect,
+)

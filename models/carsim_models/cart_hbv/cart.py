@@ -1,0 +1,201 @@
+"""CAR-T cells: memory M, effector E and exhausted X, in blood and marrow.
+
+Antigen turns memory cells into effectors (amp offspring each), makes effectors divide and, more
+slowly, exhausts them; without antigen effectors contract and a few return to memory. Division
+needs room: it falls with the lymphocyte count, which lymphodepletion empties, and with the CAR-T
+capacity. Killing saturates in the CAR-T cells and in their targets, so that neither a target nor
+a CAR-T cell is busier than once in 1/g days and 1/phi times 1/g days.
+"""
+
+from carsim import Assumed, Cited, Derived, Parameters, State, parameter, state
+from carsim_models.cart_hbv.sites import Sites
+from carsim_models.cart_hbv.sources import STEIN, TUNED
+
+KIMMEL = Cited("10.1098/rspb.2021.0229")
+ENGRAFTED = Assumed("between the 1/100 of Owens 2021 and the 1/500 of Kirouac 2023")
+
+
+class CarT(State):
+    memory_blood: float = state(0.0, "cell", "memory CAR-T cells in blood", atol=1.0)
+    memory_marrow: float = state(0.0, "cell", "memory CAR-T cells in marrow", atol=1.0)
+    effector_blood: float = state(0.0, "cell", "effector CAR-T cells in blood", atol=1.0)
+    effector_marrow: float = state(0.0, "cell", "effector CAR-T cells in marrow", atol=1.0)
+    exhausted_blood: float = state(0.0, "cell", "exhausted CAR-T cells in blood", atol=1.0)
+    exhausted_marrow: float = state(0.0, "cell", "exhausted CAR-T cells in marrow", atol=1.0)
+
+
+class CarTRates(Parameters):
+    engraftment: float = parameter(
+        0.02, "1", "infused cells that engraft", ENGRAFTED, plausible=(0.005, 0.05), upper=1.0
+    )
+    f_M: float = parameter(
+        0.3, "1", "memory cells among those", TUNED, plausible=(0.1, 0.6), upper=1.0
+    )
+    V_b: float = parameter(5.0e6, "uL", "blood volume", Assumed("5 L, an adult"), lower=1e5)
+    k_12: float = parameter(
+        1.7, "1/day", "blood to marrow", Derived("1.71 1/day of Singh 2021, rounded")
+    )
+    k_21: float = parameter(
+        0.09, "1/day", "marrow to blood", Assumed("between 0.176 of Singh 2021 and 0.0017 of Park")
+    )
+    r_E: float = parameter(
+        1.35,
+        "1/day",
+        "fastest division of effectors",
+        Assumed("Stein 2019's net 0.889 plus losses; Park 2025 has 1.8, Singh 2021 1.73"),
+        plausible=(0.9, 1.9),
+    )
+    r_M: float = parameter(0.01, "1/day", "fastest division of memory", TUNED)
+    K_A: float = parameter(
+        3.0e9,
+        "cell",
+        "CD19+ cells in marrow for half the stimulus",
+        Assumed("between Kirouac 2023 (2e9 to 3.7e9) and Leon-Triana 2021 (1e10)"),
+        plausible=(1e9, 1e10),
+        lower=1.0,
+    )
+    f_b: float = parameter(
+        0.05,
+        "1",
+        "blood over marrow for K_A and k_B",
+        Assumed("share of cells seen in blood"),
+        lower=1e-6,
+    )
+    K_T: float = parameter(
+        200.0,
+        "cell/uL",
+        "lymphocyte count that halves division",
+        TUNED,
+        plausible=(50.0, 500.0),
+        lower=1e-3,
+    )
+    K_C: float = parameter(
+        7.0e10,
+        "cell",
+        "capacity for CAR-T cells",
+        Derived("6.96e10 of Kimmel 2021, rounded"),
+        lower=1.0,
+    )
+    d_E: float = parameter(
+        0.16, "1/day", "contraction of effectors", STEIN.at("Table 1, alpha"), plausible=(0.05, 0.4)
+    )
+    d_M: float = parameter(
+        0.0044,
+        "1/day",
+        "loss of memory",
+        Assumed("net of r_M about the 0.0032 1/day of Stein 2019"),
+        plausible=(0.001, 0.02),
+    )
+    eta: float = parameter(
+        0.005, "1/day", "effectors that return to memory", TUNED, plausible=(0.0005, 0.02)
+    )
+    k_ME: float = parameter(
+        0.3, "1/day", "activation of memory", Assumed("Kirouac 2023's toggle, reduced")
+    )
+    amp: float = parameter(
+        8.0, "1", "effectors from one memory cell", Assumed("2^3; Kirouac 2023 has 2^4 to 2^12")
+    )
+    k_X: float = parameter(
+        0.03, "1/day", "exhaustion under full stimulus", TUNED, plausible=(0.01, 0.2)
+    )
+    d_X: float = parameter(
+        0.08, "1/day", "loss of exhausted cells", Assumed("Kirouac 2023 has 0.006 to 0.09")
+    )
+    f_X: float = parameter(0.1, "1", "killing by an exhausted cell over an effector", TUNED)
+    g: float = parameter(
+        2.0,
+        "1/day",
+        "largest kill rate",
+        Assumed("between 1.15 (Kimmel 2021) and 2.76 (Park 2025)"),
+        plausible=(1.0, 3.0),
+    )
+    k_B: float = parameter(
+        3.0e8, "cell", "effectors in marrow for half of it", TUNED, plausible=(5e7, 2e9), lower=1.0
+    )
+    phi: float = parameter(
+        0.2, "1", "CAR-T cells needed per target", Derived("10 kills per cell and day: g/10")
+    )
+    x_r: float = parameter(0.3, "1", "largest fall of r_E by steroid", TUNED, upper=1.0)
+    x_d: float = parameter(0.5, "1", "largest rise of d_E by steroid", TUNED)
+
+
+def count(y: CarT, p: CarTRates) -> float:
+    """Return the CAR-T cells per uL of blood."""
+    return (y.memory_blood + y.effector_blood + y.exhausted_blood) / p.V_b
+
+
+def total(y: CarT) -> float:
+    """Return all CAR-T cells, in cells."""
+    blood = y.memory_blood + y.effector_blood + y.exhausted_blood
+    return blood + y.memory_marrow + y.effector_marrow + y.exhausted_marrow
+
+
+def stimulus(antigen: Sites, p: CarTRates) -> Sites:
+    """Return the antigen signal, 0 to 1, of `antigen` cells in blood and marrow."""
+    return Sites(
+        blood=antigen.blood / (antigen.blood + p.f_b * p.K_A),
+        marrow=antigen.marrow / (antigen.marrow + p.K_A),
+    )
+
+
+def kill_rate(y: CarT, p: CarTRates, antigen: Sites) -> Sites:
+    """Return the rate (1/day) at which a CD19+ cell is killed in blood and marrow."""
+    blood = y.effector_blood + p.f_X * y.exhausted_blood
+    marrow = y.effector_marrow + p.f_X * y.exhausted_marrow
+    return Sites(
+        blood=p.g * blood / (p.f_b * p.k_B + blood + p.phi * antigen.blood),
+        marrow=p.g * marrow / (p.k_B + marrow + p.phi * antigen.marrow),
+    )
+
+
+def derivatives(y: CarT, p: CarTRates, *, signal: Sites, t_cells: float, steroid: float) -> CarT:
+    """Return the rates of change.
+
+    Parameters
+    ----------
+    y, p : CarT, CarTRates
+        States and parameters.
+    signal : Sites
+        Antigen signal, 0 to 1.
+    t_cells : float
+        Other T cells in blood, cell/uL.
+    steroid : float
+        Effect of dexamethasone, 0 to 1.
+    """
+    room = p.K_T / (p.K_T + t_cells + count(y, p))
+    growth = p.r_E * room * (1.0 - total(y) / p.K_C) * (1.0 - p.x_r * steroid)
+    contraction = p.d_E * (1.0 + p.x_d * steroid)
+    rest_b = 1.0 - signal.blood
+    rest_m = 1.0 - signal.marrow
+    renewal = p.r_M * room
+    activated_b = p.k_ME * signal.blood * y.memory_blood
+    activated_m = p.k_ME * signal.marrow * y.memory_marrow
+    returned_b = p.eta * rest_b * y.effector_blood
+    returned_m = p.eta * rest_m * y.effector_marrow
+    exhausted_b = p.k_X * signal.blood * y.effector_blood
+    exhausted_m = p.k_X * signal.marrow * y.effector_marrow
+    memory = p.k_12 * y.memory_blood - p.k_21 * y.memory_marrow
+    effector = p.k_12 * y.effector_blood - p.k_21 * y.effector_marrow
+    exhausted = p.k_12 * y.exhausted_blood - p.k_21 * y.exhausted_marrow
+    return CarT(
+        memory_blood=(renewal * rest_b - p.d_M) * y.memory_blood
+        - activated_b
+        + returned_b
+        - memory,
+        memory_marrow=(renewal * rest_m - p.d_M) * y.memory_marrow
+        - activated_m
+        + returned_m
+        + memory,
+        effector_blood=(growth * signal.blood - contraction) * y.effector_blood
+        + p.amp * activated_b
+        - returned_b
+        - exhausted_b
+        - effector,
+        effector_marrow=(growth * signal.marrow - contraction) * y.effector_marrow
+        + p.amp * activated_m
+        - returned_m
+        - exhausted_m
+        + effector,
+        exhausted_blood=exhausted_b - p.d_X * y.exhausted_blood - exhausted,
+        exhausted_marrow=exhausted_m - p.d_X * y.exhausted_marrow + exhausted,
+    )

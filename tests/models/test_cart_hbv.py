@@ -1,0 +1,371 @@
+"""The flagship: its names, and the direction and size of every coupling, one patient at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from carsim.metrics import AreaUnder, Maximum, Minimum, TimeOfMaximum, ValueAt
+from carsim.scenario import Solver
+from carsim.simulate import simulate
+from carsim.therapy import Dose, Infusion, TherapyItem
+from carsim_models.cart_b_all import MODEL as CAR_T_SIDE
+from carsim_models.cart_hbv import MODEL
+
+FINE = Solver(rtol=1e-7)
+PHASES = [name for name, variant in MODEL.variants.items() if variant.group == "hbv"]
+STANDARD: Mapping[str, TherapyItem] = {
+    "conditioning": Dose("lymphodepletion", 1.0, [-5.0, -4.0, -3.0]),
+    "infusion": Dose("car_t", 7e7, 0.0),
+}
+STEROID = {"steroid": Dose("dexamethasone", 10.0, 5.0, every=0.25, count=16)}
+
+
+def entecavir(start: float, stop: float) -> dict[str, TherapyItem]:
+    """0.5 mg a day, as its constant average."""
+    return {"entecavir": Infusion("entecavir", start, stop=stop, rate=0.5)}
+
+
+def run(
+    therapy: Mapping[str, TherapyItem] = STANDARD,
+    variants: Sequence[str] = ("inactive_carrier",),
+    parameters: Mapping[str, float | np.ndarray[tuple[int], np.dtype[np.float64]]] | None = None,
+    stop: float = 545.0,
+) -> xr.Dataset:
+    return simulate(
+        MODEL,
+        variants=list(variants),
+        parameters=parameters or {},
+        therapy=therapy,
+        start=-14.0,
+        stop=stop,
+        metrics={
+            "hbv_peak": Maximum("log10_hbv_dna"),
+            "hbv_peak_day": TimeOfMaximum("log10_hbv_dna"),
+            "hbv_area": AreaUnder("hbv_dna", -14.0, min(stop, 180.0)),
+            "effector_least": Minimum("hbv.effector"),
+            "anti_hbs_365": ValueAt("anti_hbs", min(stop, 365.0)),
+            "competence_28": ValueAt("immune_competence", 28.0),
+        },
+        solver=FINE,
+        on_failure="raise",
+    )
+
+
+def test_units() -> None:
+    assert MODEL.check_units() == []
+
+
+def test_names_that_configurations_rely_on() -> None:
+    groups = dict.fromkeys(name.split(".")[0] for name in MODEL.parameter_names)
+    assert set(groups) == {
+        "cart",
+        "leukemia",
+        "b_cell",
+        "t_cell",
+        "cytokine",
+        "tocilizumab",
+        "dexamethasone",
+        "hbv",
+        "entecavir",
+    }
+    expected = [
+        "car_t",
+        "car_t_total",
+        "leukemia",
+        "leukemia_cd19_positive",
+        "leukemia_cd19_negative",
+        "b_cells",
+        "igg",
+        "t_cells",
+        "il6",
+        "il6_signal",
+        "crp",
+        "ferritin",
+        "ifn_gamma",
+        "tocilizumab",
+        "dexamethasone",
+        "entecavir",
+        "antiviral_efficacy",
+        "immune_competence",
+        "hbv_dna",
+        "log10_hbv_dna",
+        "hbsag",
+        "hbeag",
+        "alt",
+        "anti_hbs",
+        "infected_fraction",
+        "lymphodepletion",
+    ]
+    assert set(expected) <= set(MODEL.observable_names)
+    assert set(MODEL.routes) == {
+        "car_t",
+        "lymphodepletion",
+        "tocilizumab",
+        "dexamethasone",
+        "entecavir",
+        "ivig",
+    }
+    products = [name for name, variant in MODEL.variants.items() if variant.group == "product"]
+    assert products == ["19-BBz", "19-28z", "1928zT2"]
+    assert PHASES == [
+        "hbeag_positive_infection",
+        "hbeag_positive_hepatitis",
+        "hbeag_negative_hepatitis",
+        "inactive_carrier",
+        "resolved_anti_hbs",
+        "resolved_no_anti_hbs",
+        "resolved_weak",
+        "uninfected",
+    ]
+    assert {"leukemia.initial_cells", "cart.engraftment", "hbv.dna_0"} <= set(MODEL.parameter_names)
+
+
+def test_car_t_side_is_the_same_as_alone() -> None:
+    """Nothing leads from the virus to the CAR-T side."""
+    outputs = ["car_t", "b_cells", "il6", "leukemia_cd19_negative"]
+    both = [
+        simulate(
+            model,
+            therapy={**STANDARD, **STEROID},
+            start=-14.0,
+            stop=200.0,
+            save_at=np.arange(-14.0, 201.0, 7.0),
+            outputs=outputs,
+            solver=Solver(rtol=1e-9),
+        )
+        for model in (MODEL, CAR_T_SIDE)
+    ]
+    for name in outputs:
+        np.testing.assert_allclose(both[0][name], both[1][name], rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_patient_without_therapy_stays_put(phase: str) -> None:
+    result = simulate(
+        MODEL,
+        variants=[phase],
+        parameters={"leukemia.initial_cells": 0.0},
+        stop=100.0,
+        save_at=[0.0, 100.0],
+        outputs=["log10_hbv_dna", "hbsag", "alt", "anti_hbs", "igg", "t_cells", "il6", "b_cells"],
+        solver=FINE,
+    )
+    for name, values in result.data_vars.items():
+        if "time" in values.dims:
+            first, last = values.to_numpy()
+            # The silenced cells of a resolved patient decay by 2 % in 100 days.
+            drift = 0.03 if phase.startswith("resolved") else 1e-6
+            assert last == pytest.approx(first, rel=drift, abs=1e-8), name
+
+
+def test_deeper_lymphodepletion_lets_the_virus_higher() -> None:
+    peaks = []
+    for depth in (0.0, 0.5, 1.0, 2.0):
+        conditioning = Dose("lymphodepletion", depth, [-5.0, -4.0, -3.0])
+        result = run({**STANDARD, "conditioning": conditioning})
+        peaks.append(float(result["hbv_peak"]))
+    assert peaks[0] < peaks[1] < peaks[2] < peaks[3]
+    assert peaks[3] - peaks[1] > 1.0
+
+
+def test_standard_lymphodepletion_has_its_stated_effect() -> None:
+    """Effectors without source lose exp(-kappa), competence exp(-kappa_L), in a standard course."""
+    result = simulate(
+        MODEL,
+        variants=["uninfected"],
+        parameters={
+            "hbv.kappa": 0.7,
+            "hbv.d_E": 1e-9,
+            "t_cell.kappa_L": 0.9,
+            "t_cell.tau_L": 1e9,
+        },
+        therapy={"conditioning": STANDARD["conditioning"]},
+        start=-14.0,
+        stop=30.0,
+        save_at=[-14.0, 30.0],
+        outputs=["hbv.effector", "t_cell.competence"],
+        solver=FINE,
+    )
+    for name, loss in (("hbv.effector", 0.7), ("t_cell.competence", 0.9)):
+        first, last = result[name].to_numpy()
+        assert np.log(first / last) == pytest.approx(loss, abs=1e-5)
+
+
+def test_dexamethasone_raises_the_virus() -> None:
+    without, with_steroid = run(), run({**STANDARD, **STEROID})
+    assert float(with_steroid["hbv_peak"]) > float(without["hbv_peak"]) + 0.3
+    assert float(with_steroid["effector_least"]) < float(without["effector_least"])
+
+
+def test_tocilizumab_raises_the_virus_a_little() -> None:
+    """It undoes the suppression by IL-6, for days."""
+    without = run()
+    result = run({**STANDARD, "tocilizumab": Dose("tocilizumab", 560.0, 6.0)})
+    assert 0.0 < float(result["hbv_peak"] - without["hbv_peak"]) < 0.3
+
+
+@pytest.mark.parametrize("phase", PHASES[:4])
+def test_entecavir_suppresses_the_virus(phase: str) -> None:
+    result = run({**STANDARD, **entecavir(-7.0, 365.0)}, [phase])
+    course = result["log10_hbv_dna"]
+    fall = float(course.sel(time=-14.0) - course.sel(time=28.0, method="nearest"))
+    assert 2.5 < fall < 5.0
+    treated = course.sel(time=slice(0.0, 365.0))
+    assert float(treated.max()) < float(course.sel(time=-14.0)) - 1.5
+
+
+def test_virus_returns_when_entecavir_stops() -> None:
+    early = run({**STANDARD, **entecavir(-7.0, 30.0)})
+    none = run()
+    assert float(early["hbv_peak_day"]) > 90.0
+    assert float(none["hbv_peak_day"]) < 90.0
+    assert float(early["hbv_peak"]) > 3.5
+
+
+def test_anti_hbs_protects_the_resolved() -> None:
+    """Li 2021: reactivation in 2 of 9 without and 0 of 21 with anti-HBs, none treated."""
+    weak = {"hbv.kappa": 1.0, "t_cell.kappa_L": 1.8}  # a patient hit harder than most
+    peaks = {
+        antibody: float(
+            run(
+                variants=["resolved_no_anti_hbs"],
+                parameters={**weak, "hbv.anti_hbs_0": antibody},
+            )["hbv_peak"]
+        )
+        for antibody in (0.0, 10.0, 100.0)
+    }
+    assert peaks[0.0] > 1.0 > peaks[10.0] > peaks[100.0]
+
+
+def test_anti_hbs_outlives_b_cells() -> None:
+    """Specific IgG is kept after CD19 CAR-T cells: the fall is at most the short-lived share."""
+    result = run(variants=["resolved_anti_hbs"])
+    assert float(result["b_cells"].sel(time=60.0, method="nearest")) < 10.0
+    assert 75.0 < float(result["anti_hbs_365"]) < 85.0
+
+
+def test_ivig_brings_anti_hbs() -> None:
+    given = {**STANDARD, "ivig": Dose("ivig", 4.0, 100.0)}
+    with_ivig, without = run(given), run()
+    rise = with_ivig["anti_hbs"] - without["anti_hbs"]
+    assert float(rise.sel(time=102.0, method="nearest")) == pytest.approx(37.0, abs=3.0)
+
+
+def test_uninfected_patient_never_shows_virus() -> None:
+    result = run({**STANDARD, **STEROID}, ["uninfected"])
+    assert float(result["hbv_dna"].max()) == 0.0
+    assert float(result["log10_hbv_dna"].max()) == pytest.approx(-4.92, abs=0.01)
+
+
+def test_immune_recovery() -> None:
+    """T cells are back within weeks, what they can do within a year."""
+    result = run()
+    cells = result["t_cells"]
+    assert float(cells.sel(time=0.0)) < 50.0
+    assert float(cells.sel(time=28.0)) > 400.0
+    competence = result["immune_competence"]
+    assert float(competence.sel(time=-14.0)) == pytest.approx(1.0)
+    assert float(competence.sel(time=0.0)) < 0.2
+    assert 0.4 < float(result["competence_28"]) < 0.6
+    assert float(competence.sel(time=365.0, method="nearest")) > 0.85
+
+
+def test_entecavir_pharmacokinetics() -> None:
+    """Label, 0.5 mg: Cmax 4.2 and trough 0.3 ng/mL at steady state, half-life 128 to 149 h."""
+    doses: dict[str, TherapyItem] = {
+        "entecavir": Dose("entecavir", 0.5, 0.0, every=1.0, until=40.0)
+    }
+    times = np.r_[np.linspace(0.0, 1.0, 241), np.linspace(39.0, 40.0, 241), 60.0, 65.0]
+    result = simulate(
+        MODEL,
+        parameters={"leukemia.initial_cells": 0.0},
+        therapy=doses,
+        stop=70.0,
+        save_at=times,
+        outputs=["entecavir", "antiviral_efficacy"],
+        solver=FINE,
+    )
+    plasma = result["entecavir"].to_numpy()
+    first, steady = plasma[:241], plasma[241:482]
+    day = times[241:482]
+    assert steady.max() == pytest.approx(4.2, rel=0.1)
+    assert steady[-1] == pytest.approx(0.3, rel=0.1)
+    assert np.trapezoid(steady, 24.0 * day) == pytest.approx(14.8, rel=0.1)
+    assert 24.0 * (day[np.argmax(steady)] - 39.0) == pytest.approx(0.7, abs=0.3)
+    half_life = 24.0 * 5.0 * np.log(2.0) / np.log(plasma[-2] / plasma[-1])
+    assert 128.0 < half_life < 149.0
+    accumulation = np.trapezoid(steady, day) / np.trapezoid(first, times[:241])
+    assert accumulation == pytest.approx(2.0, rel=0.1)
+
+
+def test_potency_is_the_effect_of_the_standard_dose() -> None:
+    result = simulate(
+        MODEL,
+        parameters={"entecavir.potency": np.array([2.5, 3.0])},
+        therapy=entecavir(0.0, 200.0),
+        stop=200.0,
+        save_at=[199.0],
+        outputs=["antiviral_efficacy"],
+        solver=FINE,
+    )
+    left = 1.0 - result["antiviral_efficacy"].to_numpy()[:, 0]
+    np.testing.assert_allclose(np.log10(left), [-2.5, -3.0], atol=1e-3)
+
+
+def test_average_dose_stands_for_daily_doses() -> None:
+    times = np.arange(28.0, 170.0, 14.0)
+    daily: dict[str, TherapyItem] = {
+        "entecavir": Dose("entecavir", 0.5, -7.0, every=1.0, until=365.0)
+    }
+    courses = [
+        simulate(
+            MODEL,
+            variants=["hbeag_negative_hepatitis"],
+            therapy={**STANDARD, **drug},
+            start=-14.0,
+            stop=170.0,
+            save_at=times,
+            outputs=["log10_hbv_dna"],
+            solver=FINE,
+        )["log10_hbv_dna"]
+        for drug in (daily, entecavir(-7.0, 365.0))
+    ]
+    np.testing.assert_allclose(courses[0], courses[1], atol=0.05)
+
+
+def test_tocilizumab_pharmacokinetics() -> None:
+    """Mass balance of Frey 2010: what is not in the body was eliminated."""
+    result = simulate(
+        MODEL,
+        therapy={"tocilizumab": Dose("tocilizumab", 560.0, 0.0)},
+        stop=20.0,
+        save_at=[0.0, 20.0],
+        outputs=["tocilizumab", "tocilizumab.central", "tocilizumab.peripheral"],
+        metrics={"auc": AreaUnder("tocilizumab")},
+        solver=FINE,
+    )
+    assert float(result["tocilizumab"][0]) == pytest.approx(160.0)
+    left = float(result["tocilizumab.central"][1] + result["tocilizumab.peripheral"][1])
+    linear = 0.3 * float(result["auc"])
+    saturable = 560.0 - left - linear
+    assert 0.9 * 7.5 * 20.0 < saturable < 7.5 * 20.0
+
+
+def test_il6_is_normal_before_therapy_and_without_effect_on_the_virus() -> None:
+    y, p = MODEL.initial_state(MODEL.parameter_values())
+    change = MODEL.derivatives(0.0, y[0], p[0])
+    virus = MODEL.state_index["hbv.virus"]
+    assert abs(change[virus]) < 1e-10 * y[0, virus]
+
+
+def test_product_changes_persistence() -> None:
+    courses = {
+        product: run(variants=[product, "uninfected"], stop=200.0)["car_t"]
+        for product in ("19-BBz", "19-28z", "1928zT2")
+    }
+    late = {name: float(course.sel(time=180.0)) for name, course in courses.items()}
+    assert late["19-28z"] < late["1928zT2"] < late["19-BBz"]
