@@ -48,7 +48,7 @@ class Case:
     variants: tuple[str, ...] = ()
     scale: float | None = 1.0
     start: float = 0.0
-    patients: int = 512
+    patients: int = 1024
     references: int = 16
     fixed: Mapping[str, float] = field(default_factory=dict)
 
@@ -127,7 +127,7 @@ CASES: dict[str, Case] = {
             },
             scale=None,
             start=-14.0,
-            patients=256,
+            patients=512,
             references=8,
         ),
     )

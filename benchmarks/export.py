@@ -94,9 +94,9 @@ def _segments(case: Case, model: Model, scale: Array, inputs: list[int]) -> list
     stops = prepare(case.scenario()).block().stops
     rows = int(stops.offsets[1])
     for column in (stops.time, stops.kind, stops.index, stops.value):
-        assert np.array_equal(
-            np.reshape(column, (-1, rows)), np.tile(column[:rows], (len(column) // rows, 1))
-        ), f"{case.name}: patients differ in their stops; the peers' form has no place for that"
+        assert np.array_equal(column, np.tile(column[:rows], len(column) // max(rows, 1))), (
+            f"{case.name}: patients differ in their stops; the peers' form has no place for that"
+        )
     scenario = case.scenario(1)
     end = float(np.ravel(scenario.stop)[0])
     edges = sorted({scenario.start, *(float(t) for t in stops.time[:rows]), end})
@@ -120,7 +120,7 @@ def _segments(case: Case, model: Model, scale: Array, inputs: list[int]) -> list
 
 def _largest_values(case: Case) -> Array:
     """A power of two near each state's largest value."""
-    from carsim.simulate import solve
+    from carsim.simulation import solve
 
     saved = np.abs(solve(prepare(case.scenario(case.references))).saved)
     largest = np.nanmax(saved, axis=(1, 2))

@@ -48,7 +48,14 @@ def tolerances(first: int, last: int, *, halves: bool = True) -> tuple[float, ..
 ENTRIES: tuple[Entry, ...] = (
     Entry("carsim rodas5p", CARSIM, "carsim_ensemble", "rodas5p", tolerances(3, 8)),
     Entry("carsim rodas4", CARSIM, "carsim_ensemble", "rodas4", tolerances(3, 7), nonstiff=False),
-    Entry("carsim tsit5", CARSIM, "carsim_ensemble", "tsit5", tolerances(3, 8), stiff=False),
+    Entry(
+        "carsim dormand_prince",
+        CARSIM,
+        "carsim_ensemble",
+        "dormand_prince",
+        tolerances(3, 8),
+        stiff=False,
+    ),
     Entry(
         "carsim.simulate, rodas5p",
         CARSIM,
@@ -58,10 +65,10 @@ ENTRIES: tuple[Entry, ...] = (
         nonstiff=False,
     ),
     Entry(
-        "carsim.simulate, tsit5",
+        "carsim.simulate, dormand_prince",
         CARSIM,
         "carsim_ensemble",
-        "simulate-tsit5",
+        "simulate-dormand_prince",
         tolerances(4, 7),
         stiff=False,
     ),
@@ -74,7 +81,7 @@ ENTRIES: tuple[Entry, ...] = (
         tolerances(4, 9),
         stiff=False,
     ),
-    Entry("heyoka Taylor", "heyoka", "heyoka_batch", "batch", tolerances(5, 13)),
+    Entry("heyoka Taylor", "heyoka", "heyoka_batch", "batch", tolerances(6, 14, halves=False)),
     Entry("libRoadRunner CVODE", "roadrunner", "roadrunner_sbml", "cvode", tolerances(5, 9)),
     Entry(
         "diffrax Kvaerno5",

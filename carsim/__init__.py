@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from carsim.errors import ModelError as ModelError
     from carsim.errors import ScenarioError as ScenarioError
     from carsim.errors import SolverError as SolverError
+    from carsim.metrics import AreaUnder as AreaUnder
+    from carsim.metrics import FirstAbove as FirstAbove
+    from carsim.metrics import FirstBelow as FirstBelow
+    from carsim.metrics import Last as Last
+    from carsim.metrics import Maximum as Maximum
+    from carsim.metrics import Minimum as Minimum
+    from carsim.metrics import TimeAbove as TimeAbove
+    from carsim.metrics import TimeOfMaximum as TimeOfMaximum
+    from carsim.metrics import TimeOfMinimum as TimeOfMinimum
+    from carsim.metrics import ValueAt as ValueAt
     from carsim.model import Assumed as Assumed
     from carsim.model import Cited as Cited
     from carsim.model import Derived as Derived
@@ -28,23 +38,56 @@ if TYPE_CHECKING:
     from carsim.model import route as route
     from carsim.model import state as state
     from carsim.model import variant as variant
+    from carsim.population import Population as Population
     from carsim.registry import list_models as list_models
     from carsim.registry import load_model as load_model
+    from carsim.scenario import Scenario as Scenario
+    from carsim.scenario import Solver as Solver
+    from carsim.simulation import simulate as simulate
+    from carsim.sweep import Sweep as Sweep
+    from carsim.therapy import AddTo as AddTo
+    from carsim.therapy import Dose as Dose
+    from carsim.therapy import Event as Event
+    from carsim.therapy import Infusion as Infusion
+    from carsim.therapy import SetParameter as SetParameter
+    from carsim.therapy import SetState as SetState
+    from carsim.therapy import Window as Window
     from carsim.units import convert as convert
 
 # Public name -> module that defines it. The TYPE_CHECKING block above mirrors it; a test compares.
 _PUBLIC = {
+    "AddTo": "carsim.therapy",
+    "AreaUnder": "carsim.metrics",
     "Assumed": "carsim.model",
     "CarsimError": "carsim.errors",
     "Cited": "carsim.model",
     "ConfigError": "carsim.errors",
     "Derived": "carsim.model",
+    "Dose": "carsim.therapy",
+    "Event": "carsim.therapy",
+    "FirstAbove": "carsim.metrics",
+    "FirstBelow": "carsim.metrics",
+    "Infusion": "carsim.therapy",
+    "Last": "carsim.metrics",
+    "Maximum": "carsim.metrics",
+    "Minimum": "carsim.metrics",
     "Model": "carsim.model",
     "ModelError": "carsim.errors",
     "Parameters": "carsim.model",
+    "Population": "carsim.population",
+    "Scenario": "carsim.scenario",
     "ScenarioError": "carsim.errors",
+    "SetParameter": "carsim.therapy",
+    "SetState": "carsim.therapy",
+    "Solver": "carsim.scenario",
     "SolverError": "carsim.errors",
     "State": "carsim.model",
+    "Sweep": "carsim.sweep",
+    "TimeAbove": "carsim.metrics",
+    "TimeOfMaximum": "carsim.metrics",
+    "TimeOfMinimum": "carsim.metrics",
+    "ValueAt": "carsim.metrics",
+    "Window": "carsim.therapy",
     "computed": "carsim.model",
     "convert": "carsim.units",
     "list_models": "carsim.registry",
@@ -52,6 +95,7 @@ _PUBLIC = {
     "observable": "carsim.model",
     "parameter": "carsim.model",
     "route": "carsim.model",
+    "simulate": "carsim.simulation",
     "state": "carsim.model",
     "variant": "carsim.model",
 }

@@ -232,7 +232,7 @@ def _state(model: Model, y: Array) -> str:
 
 def _simulation(model: Model, span: float, signed: Collection[str]) -> list[str]:
     """Problems of one simulation with the default parameters."""
-    simulate: Any = importlib.import_module("carsim.simulate").simulate
+    simulate: Any = importlib.import_module("carsim.simulation").simulate
     result = simulate(
         model,
         start=0.0,

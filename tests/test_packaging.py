@@ -131,10 +131,14 @@ with contextlib.suppress(SystemExit):
 
 
 def test_matplotlib_comes_with_plots_only() -> None:
-    loaded = modules_after("import carsim.simulate, carsim.sweep, carsim.config, carsim.endpoints")
+    loaded = modules_after(
+        "import carsim.simulation, carsim.sweep, carsim.config, carsim.endpoints"
+    )
     assert "matplotlib" not in loaded
 
 
 def test_carsim_knows_no_published_model() -> None:
-    loaded = modules_after("import carsim.simulate, carsim.sweep, carsim.config, carsim.endpoints")
+    loaded = modules_after(
+        "import carsim.simulation, carsim.sweep, carsim.config, carsim.endpoints"
+    )
     assert not {name for name in loaded if name.split(".")[0] == "carsim_models"}

@@ -11,7 +11,7 @@ from benchmarks.cases import CASES
 from benchmarks.problem import Array, Problem
 from carsim.scenario import Solver as Settings
 from carsim.scenario import prepare
-from carsim.simulate import simulate, solve
+from carsim.simulation import simulate, solve
 
 
 class Solver:

@@ -54,9 +54,6 @@ class Solver:
                 times = problem.times[points]
                 extra = [] if len(times) and times[-1] >= segment.stop else [segment.stop]
                 grid = np.concatenate((times, extra))
-                if len(times) == 1 and times[0] == segment.start:
-                    pieces.append(y[None])  # the end of the run is a stop of its own
-                    continue
                 done = diffrax.diffeqsolve(
                     term,
                     solver,

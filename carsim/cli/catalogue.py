@@ -30,7 +30,7 @@ def models() -> None:
     table(("model", "states", "parameters", "about"), rows, indent=0)
 
 
-@click.command()
+@click.command(short_help="Print what a model is made of, with units and sources.")
 @click.argument("model")
 @click.option("--equations", is_flag=True, help="Print the equations in LaTeX instead.")
 def show(model: str, equations: bool) -> None:
@@ -56,6 +56,10 @@ def show(model: str, equations: bool) -> None:
 def title_of(model: Model) -> str:
     """First sentence of a model's description."""
     return model.doc.strip().partition("\n")[0] or model.reference or "(no description)"
+
+
+def _counted(parameters: int) -> str:
+    return f"{parameters} parameter{'' if parameters == 1 else 's'}"
 
 
 def _show_equations(model: Model) -> None:
@@ -110,7 +114,7 @@ def _show_offers(model: Model) -> None:
     table(("name", "unit", "what"), rows)
     click.echo(f"\nvariants ({len(model.variants)})")
     groups = [
-        (item.name, item.group or "", f"{item.words} ({len(item.values)} parameters)")
+        (item.name, item.group or "", f"{item.words} ({_counted(len(item.values))})")
         for item in model.variants.values()
     ]
     table(("name", "group", "what"), groups)

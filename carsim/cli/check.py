@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NO_MODEL = (".toml", ".yaml", ".yml", ".json")
 
 
-@click.command()
+@click.command(short_help="Check a model, or a config file without running it.")
 @click.argument("what", metavar="MODEL|FILE")
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Change one value.")
 def check(what: str, overrides: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from carsim._version import __version__
 from carsim.errors import ConfigError
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from carsim.config import Config
 
 RESULT = "result.nc"
 CONFIG = "config.toml"
@@ -94,17 +98,31 @@ def write_result(dataset: xr.Dataset, path: Path) -> None:
     path : Path
         Where to; an older file is replaced.
     """
-    with replacing(path) as partial:
-        try:
+    try:
+        with replacing(path) as partial:
             dataset.to_netcdf(partial, engine="h5netcdf", format="NETCDF4")
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be written: {error}.") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error}.") from None
 
 
-def write_text(text: str, path: Path) -> None:
-    """Write a text in UTF-8, whole or not at all."""
+def write_config(config: Config, command: str, file: str, path: Path) -> None:
+    """Write the config file beside its result, with the command that made it.
+
+    Parameters
+    ----------
+    config : Config
+        What was run.
+    command : str
+        Name of the command.
+    file : str
+        Where the config was read from.
+    path : Path
+        Where to; an older file is replaced.
+    """
+    changes = "".join(f" --set {shlex.quote(change)}" for change in config.overrides)
+    heading = f"# carsim {__version__}: carsim {command} {shlex.quote(file)}{changes}\n\n"
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(heading + config.text, encoding="utf-8")
 
 
 def _check_writable(folder: Path) -> None:

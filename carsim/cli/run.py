@@ -34,12 +34,12 @@ def run(
     Writes result.nc (netCDF4), config.toml and figures into a folder, or only the file that --out
     names. Example of a change: --set population.size=1000
     """
-    from carsim.cli.output import CONFIG, plan_target, write_result, write_text
+    from carsim.cli.check import describe
+    from carsim.cli.output import CONFIG, plan_target, write_config, write_result
     from carsim.cli.progress import progress
     from carsim.cli.summary import print_run
     from carsim.config import read_config
     from carsim.errors import ConfigError
-    from carsim.simulate import simulate
 
     config = read_config(file, overrides)
     if config.sweep is not None:
@@ -49,8 +49,11 @@ def run(
     if threads is not None:
         scenario = scenario.replace("solver.threads", threads)
     if not quiet:
-        for line in scenario.describe().splitlines():
-            click.echo(line)
+        click.echo(config.title or file)
+        for line in describe(config):
+            click.echo(f"  {line}")
+    from carsim.simulation import simulate  # compiles; not before the file is known to be good
+
     with progress("patients", quiet) as report:
         dataset = simulate(scenario, progress=report)
         dataset = _with_endpoints(config, dataset)
@@ -58,7 +61,7 @@ def run(
     write_result(dataset, target.result)
     written = [target.result]
     if not target.alone:
-        write_text(config.text, target.folder / CONFIG)
+        write_config(config, "run", file, target.folder / CONFIG)
         written.append(target.folder / CONFIG)
         if not no_figures:
             from carsim.plots import write_run_figures

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -39,6 +39,7 @@ def print_run(dataset: xr.Dataset, endpoints: Mapping[str, Endpoint]) -> None:
     if "patient" in dataset.dims:
         header = ("output", "peak: median (5 to 95 %)", "at the end", "unit")
     table(header, rows)
+    _print_numbers(dataset)
     _print_risks(dataset, endpoints)
     _print_failures(dataset, "patients")
 
@@ -57,6 +58,21 @@ def print_sweep(dataset: xr.Dataset, endpoints: Mapping[str, Endpoint]) -> None:
     _print_failures(dataset, "trajectories")
 
 
+def _print_numbers(dataset: xr.Dataset) -> None:
+    """Print metrics and endpoints: one number a patient, or its spread."""
+    rows = []
+    for name, values in dataset.data_vars.items():
+        if values.dims not in ((), ("patient",)) or values.dtype.kind != "f":
+            continue
+        if name == "final_time":
+            continue
+        unit = str(values.attrs.get("carsim_units", ""))
+        words = str(values.attrs.get("long_name", ""))
+        rows.append((str(name), _spread(values), unit, words))
+    many = "patient" in dataset.dims
+    table(("number", "median (5 to 95 %)" if many else "value", "unit", "what"), rows)
+
+
 def _print_risks(dataset: xr.Dataset, endpoints: Mapping[str, Endpoint]) -> None:
     for endpoint in endpoints.values():
         if not isinstance(endpoint, HBVReactivation) or "patient" not in dataset.dims:
@@ -69,7 +85,7 @@ def _print_risks(dataset: xr.Dataset, endpoints: Mapping[str, Endpoint]) -> None
         labels = [None] if stratum is None else found[stratum].values.tolist()
         rows = []
         for label in labels[:MOST_ROWS]:
-            part = found if label is None else found.sel({stratum: label})
+            part = found if label is None else found.sel({stratum: label}, drop=True)
             rows.extend(_rows_of("everybody" if label is None else str(label), part))
         table(("patients", "risk", "of", "where"), rows)
 
@@ -80,11 +96,15 @@ def _rows_of(label: str, found: xr.Dataset) -> list[tuple[str, str, str, str]]:
         return [(label, *_risk(found), "")]
     if not bool(np.isfinite(shares).any()):
         return [(label, "not at risk", "0", "in any cell")]
+    if float(shares.min()) == float(shares.max()):
+        return [(label, *_risk(found.isel(shares.argmax(...))), "in all cells")]
     rows = []
     for words, position in (("lowest", shares.argmin(...)), ("highest", shares.argmax(...))):
         assert isinstance(position, dict)
         cell = found.isel(position)
-        rows.append((label, *_risk(cell), f"{words}: {_place(cell, shares.dims)}"))
+        alike = int((shares == cell["risk"]).sum()) - 1
+        others = f" and {alike} more cell{'' if alike == 1 else 's'}" if alike else ""
+        rows.append((label, *_risk(cell), f"{words}: {_place(cell)}{others}"))
         label = ""
     return rows
 
@@ -97,8 +117,8 @@ def _risk(found: xr.Dataset) -> tuple[str, str]:
     return f"{100 * float(found['risk']):.1f} % ({low:.1f} to {high:.1f})", f"{counted}"
 
 
-def _place(cell: xr.Dataset, dims: tuple[Any, ...]) -> str:
-    names = [name for name, each in cell.coords.items() if name in dims or "path" in each.attrs]
+def _place(cell: xr.Dataset) -> str:
+    names = [name for name, each in cell.coords.items() if "path" in each.attrs]
     parts = []
     for name in names:
         value = cell[name].values.item()
@@ -120,10 +140,8 @@ def _print_failures(dataset: xr.Dataset, what: str) -> None:
     status = dataset["status"].values
     failed = int(np.sum(status != Status.SUCCESS))
     if failed == 0:
-        click.echo(
-            f"all {status.size:,} {what} reached the end" if status.size > 1 else "",
-            nl=status.size > 1,
-        )
+        if status.size > 1:
+            click.echo(f"all {status.size:,} {what} reached the end")
         return
     click.echo(f"{failed:,} of {status.size:,} {what} failed; they are NaN in the result")
     click.echo(f"  {dataset.attrs.get('failures', '')}")
@@ -136,5 +154,7 @@ def _spread(values: xr.DataArray) -> str:
     numbers = numbers[np.isfinite(numbers)]
     if numbers.size == 0:
         return "-"
+    if set(numbers.tolist()) <= {0.0, 1.0}:
+        return f"{int(numbers.sum())} of {numbers.size}"
     low, middle, high = np.quantile(numbers, [0.05, 0.5, 0.95])
     return f"{middle:.4g} ({low:.4g} to {high:.4g})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command()
+@click.command(short_help="Simulate all cells of a sweep and save the endpoints.")
 @click.argument("file", metavar="SWEEP.TOML")
 @click.option("--out", metavar="DIR|FILE.nc", help="Where to write (default: results/NAME).")
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Change one value.")
@@ -29,7 +29,7 @@ def sweep(
     """
     import dataclasses
 
-    from carsim.cli.output import CONFIG, plan_target, write_result, write_text
+    from carsim.cli.output import CONFIG, plan_target, write_config, write_result
     from carsim.cli.progress import progress
     from carsim.cli.summary import print_sweep
     from carsim.config import read_config
@@ -56,7 +56,7 @@ def sweep(
     write_result(dataset, target.result)
     written = [target.result]
     if not target.alone:
-        write_text(config.text, target.folder / CONFIG)
+        write_config(config, "sweep", file, target.folder / CONFIG)
         written.append(target.folder / CONFIG)
         if not no_figures:
             from carsim.plots import write_sweep_figures

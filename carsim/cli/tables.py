@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import textwrap
@@ -43,5 +44,5 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], indent: int = 2)
 
 
 def number(value: float) -> str:
-    """Spell a number shortly: six digits, powers of ten where they are shorter."""
-    return f"{value:.6g}"
+    """Spell a number shortly: six digits, powers of ten where they are shorter; NaN as a dash."""
+    return "-" if math.isnan(value) else f"{value:.6g}"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.config.document import flatten
-from carsim.config.messages import kind_of, shown
+from carsim.config.messages import shown, wrong_kind
 from carsim.config.schema import AxisTable, ConfigTable, PopulationTable
 from carsim.design import Axis, Design, make_design
 from carsim.endpoints import Endpoint, make_endpoint
@@ -107,15 +107,34 @@ def build_endpoints(table: ConfigTable, model: Model, source: str) -> dict[str, 
         kind = options.pop("kind", name)
         key = f"endpoints.{name}"
         if not isinstance(kind, str):
-            raise ConfigError(f"{source}: {key}.kind: {shown(kind)} is not a text. Give a name.")
+            raise ConfigError(f"{source}: {key}.kind: {wrong_kind(kind)}. Give a name in quotes.")
         with at(source, key):
-            endpoint = make_endpoint(kind, options)
+            endpoint = _endpoint(kind, options, source, key)
             has_name = any(field.name == "name" for field in dataclasses.fields(endpoint))  # type: ignore[arg-type]
             if kind != name and has_name and "name" not in options:
-                endpoint = make_endpoint(kind, {**options, "name": name})
-            endpoint.requires(model, table.time.start, table.time.stop)
+                endpoint = _endpoint(kind, {**options, "name": name}, source, key)
+            _check_requirements(endpoint, model, table, f"{source}: {key}")
         endpoints[name] = endpoint
     return endpoints
+
+
+def _check_requirements(endpoint: Endpoint, model: Model, table: ConfigTable, where: str) -> None:
+    try:
+        endpoint.requires(model, table.time.start, table.time.stop)
+    except CarsimError:
+        raise
+    except (ValueError, MemoryError, OverflowError) as error:
+        raise ConfigError(f"{where}: it looks at too many times: {error}.") from None
+
+
+def _endpoint(kind: str, options: Mapping[str, Any], source: str, key: str) -> Endpoint:
+    try:
+        return make_endpoint(kind, options)
+    except CarsimError:
+        raise
+    except (TypeError, ValueError) as error:
+        # An option of the wrong kind that the endpoint computed with before it looked.
+        raise ConfigError(f"{source}: {key}: an option is of the wrong kind: {error}.") from None
 
 
 def build_design(table: ConfigTable, source: str) -> Design:
@@ -179,7 +198,7 @@ def _distributions(
             made[name] = float(value)
         else:
             raise ConfigError(
-                f"{source}: {where}: {shown(value)} is {kind_of(value)}. Give a number or a "
+                f"{source}: {where}: {wrong_kind(value)}. Give a number or a "
                 f'distribution, such as {{ distribution = "lognormal", median = 1.0, cv = 0.3 }}.'
             )
     return made
@@ -228,6 +247,13 @@ def _construct(kind: Callable[..., T], options: Mapping[str, Any], source: str, 
         default = default or field.default_factory is not dataclasses.MISSING
         if not default and name not in options:
             raise ConfigError(f"{source}: {key}.{name}: the key is missing. Add it.")
+    for name, value in options.items():
+        expected = {part.strip() for part in str(fields[name].type).split("|")} - {"None"}
+        if expected == {"str"} and not isinstance(value, str):
+            raise ConfigError(f"{source}: {key}.{name}: {wrong_kind(value)}. Give a text.")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if expected <= {"float", "int"} and not is_number:
+            raise ConfigError(f"{source}: {key}.{name}: {wrong_kind(value)}. Give a number.")
     with at(source, key):
         return kind(**options)
 

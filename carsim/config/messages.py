@@ -70,13 +70,18 @@ def kind_of(value: object) -> str:
     return next((words for kind, words in kinds if isinstance(value, kind)), "an unknown value")
 
 
+def wrong_kind(value: object) -> str:
+    """Say what a value is, as the beginning of a sentence."""
+    return f"{shown(value)} is {kind_of(value)}"
+
+
 def _sentence(problem: Any, document: Any, path: Sequence[str | int]) -> str:
     kind, context = problem["type"], problem.get("ctx", {})
     given = _value_at(document, path)
     if kind == "missing":
         return "the key is missing. Add it."
     if kind in KINDS:
-        return f"{shown(given)} is {kind_of(given)}. {KINDS[kind]}"
+        return f"{wrong_kind(given)}. {KINDS[kind]}"
     limits = {
         "greater_than": "above {gt:g}",
         "greater_than_equal": "{ge:g} or more",

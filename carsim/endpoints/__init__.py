@@ -13,17 +13,13 @@ from types import MappingProxyType
 from carsim.endpoints.b_cells import BCellAplasia
 from carsim.endpoints.cytokines import CRSGrade, PeakIL6
 from carsim.endpoints.guidelines import DEFINITIONS, Criterion, Definition
+from carsim.endpoints.incidence import CumulativeIncidence, cumulative_incidence
+from carsim.endpoints.intervals import jeffreys_interval, wilson_interval
 from carsim.endpoints.kinetics import CellularKinetics
 from carsim.endpoints.reactivation import HBVReactivation
 from carsim.endpoints.requirements import Endpoint, EndpointValues, Requirements
 from carsim.endpoints.response import Remission
-from carsim.endpoints.risk import (
-    CumulativeIncidence,
-    cumulative_incidence,
-    jeffreys_interval,
-    risk,
-    wilson_interval,
-)
+from carsim.endpoints.risk import risk
 from carsim.endpoints.viremia import FLARE_CRITERIA, FlareCriterion, HepatitisFlare, PeakHBVDNA
 from carsim.errors import ScenarioError, unknown
 

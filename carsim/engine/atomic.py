@@ -6,12 +6,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from carsim.engine.jit import INTEGERS
+from carsim.engine.jit import INTEGERS, instruction
 
 
-@intrinsic
+@instruction
 def fetch_and_add(typing_context: Any, counter: Any, position: Any, amount: Any) -> Any:
     """Add `amount` to ``counter[position]`` and return what was there before, as one operation."""
 

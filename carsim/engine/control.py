@@ -24,6 +24,7 @@ from carsim.engine.layout import (
     T,
     Y,
 )
+from carsim.engine.pack import WIDTH, load, magnitude, select, square_root, store
 from carsim.engine.plan import FloatArray
 
 SAFETY = 0.9
@@ -35,6 +36,7 @@ SMALLEST_ERROR = 1e-6
 # (K. Gustafsson, ACM Trans. Math. Softw. 17:533, 1991).
 INTEGRAL = 0.7
 PROPORTIONAL = 0.4
+LARGEST_ERROR = 1e300
 SHRINK_REJECTED = 0.75
 SHRINK_NON_FINITE = 0.25
 # Pivots are near 1 / gamma; one that small says that the elimination lost all its digits.
@@ -48,19 +50,16 @@ def error_norm(
     """Root mean square of the error over states, in units of ``atol + rtol max(|y|, |new|)``."""
     y, new, delta, out = vectors[Y], vectors[NEW], vectors[DELTA], numbers[ERROR]
     n_states = len(atol)
-    for lane in range(n):
-        out[lane] = 0.0
-    for i in range(n_states):
-        floor = atol[i]
-        for lane in range(n):
-            k = i * n + lane
-            u = abs(y[k])
-            v = abs(new[k])
-            e = delta[k] / (floor + rtol * (v if u < v else u))
-            out[lane] += e * e
     share = 1.0 / n_states
-    for lane in range(n):
-        out[lane] = (out[lane] * share) ** 0.5
+    for lane in range(0, n, WIDTH):
+        total = load(y, lane) * 0.0
+        for i in range(n_states):
+            k = i * n + lane
+            before, after = magnitude(load(y, k)), magnitude(load(new, k))
+            largest = select(before < after, after, before)
+            error = load(delta, k) / (atol[i] + rtol * largest)
+            total = total + error * error
+        store(out, lane, square_root(total * share))
 
 
 @inner
@@ -72,19 +71,19 @@ def growth(n: int, order: int, numbers: FloatArray) -> None:
     integral = INTEGRAL / order
     proportional = PROPORTIONAL / order
     plain = 1.0 / order
-    for lane in range(n):
-        e = error[lane]
-        e = SMALLEST_ERROR if e < SMALLEST_ERROR else e
-        ok = (e <= 1.0) & (smallest[lane] >= SMALLEST_PIVOT)
-        smooth = proportional * log(previous[lane]) - integral * log(e)
-        factor = SAFETY * exp(smooth if ok else -plain * log(e))
-        most = cap[lane] if ok else SHRINK_REJECTED
-        factor = most if factor > most else factor
-        factor = LEAST if factor < LEAST else factor
+    for lane in range(0, n, WIDTH):
+        given = load(error, lane)
+        e = select(given < SMALLEST_ERROR, SMALLEST_ERROR, given)
+        ok = (e <= 1.0) & (load(smallest, lane) > SMALLEST_PIVOT)
+        log_error = log(e)
+        smooth = proportional * log(load(previous, lane)) - integral * log_error
+        factor = SAFETY * exp(select(ok, smooth, -plain * log_error))
+        most = select(ok, load(cap, lane), SHRINK_REJECTED)
+        factor = select(most < factor, most, factor)
+        factor = select(factor < LEAST, LEAST, factor)
         # NaN and infinity compare false with everything that would have let them through.
-        factor = factor if e < 1e300 else SHRINK_NON_FINITE
-        out[lane] = factor
-        accepted[lane] = running[lane] if ok else 0.0
+        store(out, lane, select(e < LARGEST_ERROR, factor, SHRINK_NON_FINITE))
+        store(accepted, lane, select(ok, load(running, lane), 0.0))
 
 
 @inner
@@ -99,9 +98,10 @@ def first_step(
     atol: FloatArray,
     rtol: float,
 ) -> None:
-    """Step size to start with, for every lane (Hairer, Norsett & Wanner I, section II.4), into row FACTOR.
+    """Step size to start with, for every lane (Hairer, Norsett & Wanner I, section II.4).
 
-    The row F of `vectors` holds the derivative at the start; STAGE and STAGE_F are overwritten.
+    It goes into the row FACTOR of `numbers`. The row F of `vectors` holds the derivative at the
+    start; STAGE and STAGE_F are overwritten.
     """
     t, stage_time, out = numbers[T], numbers[STAGE_TIME], numbers[FACTOR]
     y, f, stage, stage_f = vectors[Y], vectors[F], vectors[STAGE], vectors[STAGE_F]

@@ -2,7 +2,8 @@
 
 Order of one turn, for all lanes together:
 
-1. functions of parameters; conditions that a jump made true fire at once; the derivative at the start of the
+1. functions of parameters; conditions that a jump made true fire at once; the derivative at the
+start of the
    step; the first step size of fresh lanes;
 2. step sizes are cut so that the next stop is landed on exactly;
 3. a step, its error, acceptance;
@@ -24,6 +25,7 @@ from numba.core import types
 from carsim.engine import signatures
 from carsim.engine.atomic import fetch_and_add
 from carsim.engine.combine import three_sums
+from carsim.engine.control import MOST
 from carsim.engine.events import act, first_extinction, note
 from carsim.engine.follow import BEGIN, FINISH, FIRE, FOLLOW, SETTLE, WATCH
 from carsim.engine.jit import (
@@ -44,6 +46,7 @@ from carsim.engine.layout import (
     CANCEL,
     CAP,
     DONE,
+    DUE,
     END,
     ERROR,
     EVENT_PART,
@@ -80,10 +83,10 @@ from carsim.engine.layout import (
     T,
     Y,
 )
+from carsim.engine.pack import WIDTH, load, select, store
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.samples import evaluate, evaluate_inside
 from carsim.engine.status import Status
-from carsim.engine.control import MOST
 from carsim.engine.step import START, STEP
 
 _SUCCESS = int(Status.SUCCESS)
@@ -93,6 +96,8 @@ _NON_FINITE = int(Status.NON_FINITE)
 _CANCELLED = int(Status.CANCELLED)
 _UNDER_WAY = -2
 
+# Steps below this fraction of the time leave it where it is.
+RESOLUTION = 4e-16
 # A step this close to the next stop goes all the way, so that no sliver of a step is left over.
 STRETCH = 1.1
 
@@ -103,7 +108,6 @@ SIZES = (
     "n_jacobian",
     "n_factors",
     "order",
-    "stages",
     "max_steps",
     "implicit",
     "autonomous",
@@ -146,6 +150,13 @@ def _apply_stops(
 
 
 @inner
+def _save_nothing(saved: FloatArray, first: int, last: int) -> None:
+    """Write NaN at saved times that a patient never lived through."""
+    for place in range(first, last):
+        saved[place] = np.nan
+
+
+@inner
 def _load(
     n: int,
     lane: int,
@@ -158,6 +169,8 @@ def _load(
     stop_action: IntArray,
     stop_value: FloatArray,
     save_time: FloatArray,
+    n_sources: int,
+    saved: FloatArray,
     p: FloatArray,
     numbers: FloatArray,
     flags: IntArray,
@@ -188,15 +201,14 @@ def _load(
     flags[JUMPED, lane] = 1
     flags[AT_ONCE, lane] = 0
     flags[NEXT_STOP, lane] = offsets[patient]
-    # Saved times before the patient's start stay NaN.
     position = 0
     while position < len(save_time) and save_time[position] < start:
         position += 1
+    row = patient * len(save_time)
+    _save_nothing(saved, row * n_sources, (row + position) * n_sources)
     flags[NEXT_SAVE, lane] = position
     numbers[SAVE_TIME, lane] = save_time[position] if position < len(save_time) else np.inf
-    _apply_stops(
-        n, lane, offsets, stop_time, stop_action, stop_value, p, numbers, flags, vectors
-    )
+    _apply_stops(n, lane, offsets, stop_time, stop_action, stop_value, p, numbers, flags, vectors)
     return True
 
 
@@ -219,14 +231,18 @@ def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> None
         trouble += failed
         taken = numbers[STEPS, lane] + numbers[REJECTED, lane]
         trouble += 1.0 if taken >= max_steps else 0.0
+        short = numbers[WISH, lane] <= RESOLUTION * abs(numbers[T, lane])
+        trouble += running[lane] if short else 0.0
     if trouble == 0.0:
         return
     for lane in range(n):
         if running[lane] == 0.0:
             continue
-        if accepted[lane] == 0.0:
+        # Near a pole steps are accepted that no longer move the time. A short way to a stop is no
+        # such sign.
+        if accepted[lane] == 0.0 or numbers[LANDING, lane] == 0.0:
             t = numbers[T, lane]
-            if numbers[WISH, lane] <= 4e-16 * max(abs(t), 1e-290):
+            if numbers[WISH, lane] <= RESOLUTION * max(abs(t), 1e-290):
                 finite = numbers[ERROR, lane] < np.inf
                 flags[STATUS, lane] = _STEP_TOO_SMALL if finite else _NON_FINITE
         if numbers[STEPS, lane] + numbers[REJECTED, lane] >= max_steps:
@@ -234,20 +250,17 @@ def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> None
 
 
 @inner
-def _find_extinctions(
-    n: int, floors: FloatArray, numbers: FloatArray, vectors: FloatArray
-) -> bool:
+def _find_extinctions(n: int, floors: FloatArray, numbers: FloatArray, vectors: FloatArray) -> bool:
     """Whether a state falls through its floor in an accepted step of any lane."""
     accepted, y, new = numbers[ACCEPTED], vectors[Y], vectors[NEW]
-    crossings = 0.0
     for i in range(len(floors)):
         floor = floors[i]
         if floor > -np.inf:
             for lane in range(n):
                 k = i * n + lane
-                fell = (y[k] >= floor) & (new[k] < floor)
-                crossings += accepted[lane] if fell else 0.0
-    return crossings > 0.0
+                if y[k] >= floor and new[k] < floor and accepted[lane] > 0.0:
+                    return True
+    return False
 
 
 @inner
@@ -260,31 +273,26 @@ def _save_states(
     flags: IntArray,
     vectors: FloatArray,
 ) -> None:
-    """Write the saved times inside each accepted step, its end left out; states only.
-
-    Lane by lane, with the times of one state in the innermost loop, where memory is contiguous.
-    """
+    """Write the saved times inside each accepted step, its end left out; states only."""
+    n_times, n_sources = len(save_time), len(sources)
     y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
     for lane in range(n):
-        finish = numbers[PART, lane] * numbers[H, lane]
-        t = numbers[T, lane]
+        t, h = numbers[T, lane], numbers[H, lane]
+        finish = numbers[PART, lane] * h
         if numbers[ACCEPTED, lane] == 0.0 or numbers[SAVE_TIME, lane] - t >= finish:
             continue
-        first = flags[NEXT_SAVE, lane]
-        last = first
-        while last < len(save_time) and save_time[last] - t < finish:
-            last += 1
-        per_step = 1.0 / numbers[H, lane]
-        patient = flags[PATIENT, lane]
-        for q in range(len(sources)):
-            k = sources[q] * n + lane
-            a, b, c, d, e = y[k], new[k], k1[k], k2[k], k3[k]
-            row = saved[q, patient]
-            for position in range(first, last):
-                x = (save_time[position] - t) * per_step
-                row[position] = (1.0 - x) * a + x * (b + (1.0 - x) * (c + x * (d + x * e)))
-        flags[NEXT_SAVE, lane] = last
-        numbers[SAVE_TIME, lane] = save_time[last] if last < len(save_time) else np.inf
+        position = flags[NEXT_SAVE, lane]
+        place = (flags[PATIENT, lane] * n_times + position) * n_sources
+        while position < n_times and save_time[position] - t < finish:
+            x = (save_time[position] - t) / h
+            for q in range(n_sources):
+                k = sources[q] * n + lane
+                bulge = k1[k] + x * (k2[k] + x * k3[k])
+                saved[place + q] = (1.0 - x) * y[k] + x * (new[k] + (1.0 - x) * bulge)
+            position += 1
+            place += n_sources
+        flags[NEXT_SAVE, lane] = position
+        numbers[SAVE_TIME, lane] = save_time[position] if position < n_times else np.inf
 
 
 @inner
@@ -300,7 +308,11 @@ def _save_values(
     vectors: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Write the saved times inside each accepted step, its end left out; states and observables."""
+    """Write the saved times inside each accepted step, its end left out; states and observables.
+
+    A round serves the next saved time of every lane that has one left, all lanes side by side.
+    """
+    n_times, n_sources = len(save_time), len(sources)
     while True:
         wanted = False
         for lane in range(n):
@@ -308,27 +320,23 @@ def _save_values(
             inside = since < numbers[PART, lane] * numbers[H, lane]
             inside = inside and numbers[ACCEPTED, lane] > 0.0
             numbers[THETA, lane] = since / numbers[H, lane] if inside else 0.0
+            flags[DUE, lane] = 1 if inside else 0
             wanted = wanted or inside
         if not wanted:
             return
         evaluate_inside(n, observe, p, numbers, vectors, out)
         for lane in range(n):
-            since = numbers[SAVE_TIME, lane] - numbers[T, lane]
-            if numbers[ACCEPTED, lane] == 0.0:
-                continue
-            if since < numbers[PART, lane] * numbers[H, lane]:
+            if flags[DUE, lane] == 1:
                 position = flags[NEXT_SAVE, lane]
-                patient = flags[PATIENT, lane]
-                for q in range(len(sources)):
-                    saved[q, patient, position] = out[sources[q] * n + lane]
+                place = (flags[PATIENT, lane] * n_times + position) * n_sources
+                for q in range(n_sources):
+                    saved[place + q] = out[sources[q] * n + lane]
                 position += 1
                 flags[NEXT_SAVE, lane] = position
-                numbers[SAVE_TIME, lane] = (
-                    save_time[position] if position < len(save_time) else np.inf
-                )
+                numbers[SAVE_TIME, lane] = save_time[position] if position < n_times else np.inf
 
 
-def drive(  # noqa: PLR0913, PLR0915
+def drive(
     sizes: IntArray,
     start: Callable[..., None],
     step: Callable[..., None],
@@ -376,26 +384,26 @@ def drive(  # noqa: PLR0913, PLR0915
 ) -> None:
     """Integrate patients taken one by one from the shared counter until none is left.
 
-    The arrays are those of `carsim.engine.plan`, packed: `span` has rows start and stop; `ended` rows
-    status, steps, rejected steps; `final` the last time and behind it the last state of each patient.
+    The arrays are those of `carsim.engine.plan`, packed: `span` has rows start and stop; `ended`
+    rows status, steps, rejected steps; `final` the last time and behind it the last state of each
+    patient.
     """
     n = sizes[0]
     n_states = sizes[1]
     size = n_states * n
     order = sizes[5]
-    max_steps = sizes[7]
-    implicit = sizes[8] != 0
-    autonomous = sizes[9] != 0
-    infusing = sizes[10] != 0
-    dying = sizes[11] != 0
-    following = sizes[12] != 0
-    observing = sizes[13] != 0
-    saving = len(sources) > 0
+    max_steps = sizes[6]
+    implicit = sizes[7] != 0
+    autonomous = sizes[8] != 0
+    infusing = sizes[9] != 0
+    dying = sizes[10] != 0
+    following = sizes[11] != 0
+    observing = sizes[12] != 0
     p = np.ones(n_parameters * n)
     numbers = np.zeros((N_NUMBERS, n))
     flags = np.zeros((N_FLAGS, n), dtype=np.int64)
     vectors = np.zeros((N_VECTORS, size))
-    u = np.zeros((sizes[6], size))
+    u = np.zeros((dense.shape[1], size))
     entries = np.zeros(sizes[3] * n)
     factors = np.zeros(sizes[4] * n)
     values = np.zeros((N_VALUES, sizes[2] * n))
@@ -409,7 +417,7 @@ def drive(  # noqa: PLR0913, PLR0915
     for lane in range(n):
         if _load(
             n, lane, counters, y0, parameters, span, offsets, stop_time, stop_action, stop_value,
-            save_time, p, numbers, flags, vectors,
+            save_time, len(sources), saved, p, numbers, flags, vectors,
         ):  # fmt: skip
             alive += 1
             follow(
@@ -502,10 +510,10 @@ def drive(  # noqa: PLR0913, PLR0915
                             k = i * n + lane
                             vectors[NEW, k] = values[SCRATCH, k]
         y, new, accepted = vectors[Y], vectors[NEW], numbers[ACCEPTED]
-        for i in range(n_states):
-            for lane in range(n):
-                k = i * n + lane
-                y[k] = new[k] if accepted[lane] > 0.0 else y[k]
+        for lane in range(0, n, WIDTH):
+            taken = load(accepted, lane) > 0.0
+            for k in range(lane, size, n):
+                store(y, k, select(taken, load(new, k), load(y, k)))
         for lane in range(n):
             numbers[T, lane] += accepted[lane] * numbers[PART, lane] * numbers[H, lane]
 
@@ -565,11 +573,12 @@ def drive(  # noqa: PLR0913, PLR0915
             status = flags[STATUS, lane]
             if patient < 0 or status == _UNDER_WAY:
                 continue
+            row = patient * len(save_time) + flags[NEXT_SAVE, lane]
             if status == _SUCCESS and numbers[SAVE_TIME, lane] == numbers[T, lane]:
                 for q in range(len(sources)):
-                    saved[q, patient, flags[NEXT_SAVE, lane]] = values[
-                        SCRATCH, sources[q] * n + lane
-                    ]
+                    saved[row * len(sources) + q] = values[SCRATCH, sources[q] * n + lane]
+                row += 1
+            _save_nothing(saved, row * len(sources), (patient + 1) * len(save_time) * len(sources))
             follow(
                 FINISH, n, lane, observe, derive, events, thresholds, action_offsets, actions,
                 action_value, conditions, found, kinds, bounds, reduced, p, spare, numbers, flags,
@@ -586,7 +595,7 @@ def drive(  # noqa: PLR0913, PLR0915
             stale = True
             if _load(
                 n, lane, counters, y0, parameters, span, offsets, stop_time, stop_action,
-                stop_value, save_time, p, numbers, flags, vectors,
+                stop_value, save_time, len(sources), saved, p, numbers, flags, vectors,
             ):  # fmt: skip
                 alive += 1
                 follow(
@@ -634,7 +643,7 @@ _SIGNATURE = types.void(
     INTEGERS,
     INTEGER_MATRIX,
     MATRIX,
-    CUBE,
+    VECTOR,
     MATRIX,
     INTEGER_MATRIX,
     MATRIX,

@@ -1,7 +1,7 @@
-"""exp and log without branches, so that loops over lanes stay vectorised.
+"""exp and log without branches, for floats and for packs.
 
-The library functions are scalar calls, which stop LLVM's vectoriser; these are arithmetic on bits and
-polynomials, within about one unit in the last place.
+The library functions are scalar calls; these are arithmetic on bits and polynomials, within about
+one unit in the last place. They are written once, as instructions, and serve both types.
 """
 
 from __future__ import annotations
@@ -10,84 +10,115 @@ import math
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 
-from carsim.engine.jit import inlined
+from carsim.engine.jit import instruction
+from carsim.engine.pack import WIDTH
 
-LOG2_E = 1.4426950408889634
-LN2_HIGH = 6.93147180369123816490e-01
-LN2_LOW = 1.90821492927058770002e-10
+_LOG2_E = 1.4426950408889634
+_LN2_HIGH = 6.93147180369123816490e-01
+_LN2_LOW = 1.90821492927058770002e-10
 # Adding it leaves the integer part of a small number in the low bits of the sum.
-ROUNDER = 6755399441055744.0
-ROUNDER_BITS = 0x4338000000000000
-SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
-LARGEST = 1.7976931348623157e308
+_ROUNDER = 6755399441055744.0
+_ROUNDER_BITS = 0x4338000000000000
+_SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
+_LARGEST = 1.7976931348623157e308
+_SMALLEST_EXPONENT, _LARGEST_EXPONENT = -708.0, 709.0
+# Taylor series; the argument is at most ln(2)/2, so the first term left out is below 1e-17.
+_EXP = tuple(1.0 / math.factorial(k) for k in range(13, -1, -1))
+# Coefficients of the minimax polynomial of FreeBSD's msun e_log.c (facts), highest power first.
+_LOG = (
+    1.479819860511658591e-01,
+    1.531383769920937332e-01,
+    1.818357216161805012e-01,
+    2.222219843214978396e-01,
+    2.857142874366239149e-01,
+    3.999999999940941908e-01,
+    6.666666666666735130e-01,
+)
 
 
-@intrinsic
-def _bits_of(typing_context: Any, x: Any) -> Any:
+class _Writer:
+    """Instructions on a float or a pack, with numbers where it needs constants."""
+
+    def __init__(self, builder: Any, like: Any) -> None:
+        self.builder = builder
+        self.packed = isinstance(like.type, ir.VectorType)
+        self.floats = like.type
+        whole = ir.IntType(64)
+        self.wholes = ir.VectorType(whole, WIDTH) if self.packed else whole
+
+    def number(self, value: float) -> Any:
+        return ir.Constant(self.floats, [value] * WIDTH if self.packed else value)
+
+    def whole(self, value: int) -> Any:
+        return ir.Constant(self.wholes, [value] * WIDTH if self.packed else value)
+
+    def bits(self, x: Any) -> Any:
+        return self.builder.bitcast(x, self.wholes)
+
+    def from_bits(self, x: Any) -> Any:
+        return self.builder.bitcast(x, self.floats)
+
+    def polynomial(self, x: Any, coefficients: tuple[float, ...]) -> Any:
+        total = self.number(coefficients[0])
+        for coefficient in coefficients[1:]:
+            total = self.builder.fadd(self.builder.fmul(total, x), self.number(coefficient))
+        return total
+
+    def select(self, condition: str, x: Any, bound: float, yes: Any, no: Any) -> Any:
+        return self.builder.select(
+            self.builder.fcmp_ordered(condition, x, self.number(bound)), yes, no
+        )
+
+
+def _write_exp(builder: Any, x: Any) -> Any:
+    w = _Writer(builder, x)
+    low, high = w.number(_SMALLEST_EXPONENT), w.number(_LARGEST_EXPONENT)
+    x = w.select("<", x, _SMALLEST_EXPONENT, low, x)
+    x = w.select(">", x, _LARGEST_EXPONENT, high, x)
+    shifted = builder.fadd(builder.fmul(x, w.number(_LOG2_E)), w.number(_ROUNDER))
+    k = builder.fsub(shifted, w.number(_ROUNDER))
+    r = builder.fsub(x, builder.fmul(k, w.number(_LN2_HIGH)))
+    r = builder.fsub(r, builder.fmul(k, w.number(_LN2_LOW)))
+    exponent = builder.shl(builder.add(w.bits(shifted), w.whole(1023)), w.whole(52))
+    return builder.fmul(w.polynomial(r, _EXP), w.from_bits(exponent))
+
+
+def _write_log(builder: Any, x: Any) -> Any:
+    w = _Writer(builder, x)
+    bits = w.bits(x)
+    k = builder.ashr(builder.sub(bits, w.whole(_SQRT_HALF_BITS)), w.whole(52))
+    mantissa = w.from_bits(builder.sub(bits, builder.shl(k, w.whole(52))))
+    f = builder.fsub(mantissa, w.number(1.0))
+    # A whole number to float by the same trick as in exp: the instruction for it needs AVX-512.
+    e = builder.fsub(w.from_bits(builder.add(k, w.whole(_ROUNDER_BITS))), w.number(_ROUNDER))
+    s = builder.fdiv(f, builder.fadd(w.number(2.0), f))
+    z = builder.fmul(s, s)
+    r = builder.fmul(z, w.polynomial(z, _LOG))
+    half = builder.fmul(builder.fmul(w.number(0.5), f), f)
+    tail = builder.fadd(builder.fmul(s, builder.fadd(half, r)), builder.fmul(e, w.number(_LN2_LOW)))
+    tail = builder.fsub(builder.fsub(half, tail), f)
+    value = builder.fsub(builder.fmul(e, w.number(_LN2_HIGH)), tail)
+    value = w.select(">", x, _LARGEST, x, value)
+    below = w.select("==", x, 0.0, w.number(-math.inf), w.number(math.nan))
+    return w.select(">", x, 0.0, value, below)
+
+
+@instruction
+def exp(typing_context: Any, x: Any) -> Any:
+    """E to the x; arguments beyond the range of floats are held at its ends, NaN stays NaN."""
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(64))
+        return _write_exp(builder, arguments[0])
 
-    return types.int64(types.float64), generate
-
-
-@intrinsic
-def _from_bits(typing_context: Any, x: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.DoubleType())
-
-    return types.float64(types.int64), generate
+    return x(x), generate
 
 
-@inlined
-def exp(x: float) -> float:
-    """e to the x; arguments beyond the range of floats are held at its ends, NaN stays NaN."""
-    x = -708.0 if x < -708.0 else x
-    x = 709.0 if x > 709.0 else x
-    shifted = x * LOG2_E + ROUNDER
-    k = shifted - ROUNDER
-    r = (x - k * LN2_HIGH) - k * LN2_LOW
-    # Taylor series; |r| <= ln(2)/2, so the first term left out is below 1e-17.
-    s = 1.0 / 6227020800.0
-    s = s * r + 1.0 / 479001600.0
-    s = s * r + 1.0 / 39916800.0
-    s = s * r + 1.0 / 3628800.0
-    s = s * r + 1.0 / 362880.0
-    s = s * r + 1.0 / 40320.0
-    s = s * r + 1.0 / 5040.0
-    s = s * r + 1.0 / 720.0
-    s = s * r + 1.0 / 120.0
-    s = s * r + 1.0 / 24.0
-    s = s * r + 1.0 / 6.0
-    s = s * r + 0.5
-    s = s * r + 1.0
-    s = s * r + 1.0
-    return s * _from_bits((_bits_of(shifted) + 1023) << 52)
-
-
-@inlined
-def log(x: float) -> float:
+@instruction
+def log(typing_context: Any, x: Any) -> Any:
     """Natural logarithm; -inf at zero, NaN below."""
-    bits = _bits_of(x)
-    k = (bits - SQRT_HALF_BITS) >> 52
-    f = _from_bits(bits - (k << 52)) - 1.0
-    # int64 to float64 by the same trick as in exp: the conversion instruction needs AVX-512.
-    e = _from_bits(k + ROUNDER_BITS) - ROUNDER
-    # Reduction and coefficients of the minimax polynomial as in FreeBSD's msun e_log.c (facts).
-    s = f / (2.0 + f)
-    z = s * s
-    r = 1.479819860511658591e-01
-    r = r * z + 1.531383769920937332e-01
-    r = r * z + 1.818357216161805012e-01
-    r = r * z + 2.222219843214978396e-01
-    r = r * z + 2.857142874366239149e-01
-    r = r * z + 3.999999999940941908e-01
-    r = r * z + 6.666666666666735130e-01
-    r = r * z
-    half = 0.5 * f * f
-    value = e * LN2_HIGH - ((half - (s * (half + r) + e * LN2_LOW)) - f)
-    value = x if x > LARGEST else value
-    below = -math.inf if x == 0.0 else math.nan
-    return value if x > 0.0 else below
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _write_log(builder, arguments[0])
+
+    return x(x), generate

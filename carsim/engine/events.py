@@ -15,7 +15,6 @@ from carsim.engine.layout import (
     NEW,
     PART,
     PATIENT,
-    RIGHT,
     SAMPLES,
     SOURCE,
     Y,
@@ -98,8 +97,8 @@ def find_events(
 ) -> bool:
     """Look for conditions of one lane that become true inside the step; cut the step at the first.
 
-    ``found[lane, event]`` is the fraction of the step of each event that becomes true, else 2. A condition
-    that stopped holding inside the step is armed again. Returns whether the step was cut.
+    ``found[lane, event]`` is the fraction of the step of each event that becomes true, else 2. A
+    condition that stopped holding inside the step is armed again. Returns whether the step was cut.
     """
     end = numbers[PART, lane]
     first = 2.0
@@ -140,10 +139,10 @@ def rearm(
     flags: IntArray,
     values: FloatArray,
 ) -> None:
-    """Remember which conditions hold at the end of the accepted part of the step."""
+    """Forget the conditions that do not hold, so that their events may fire again."""
     patient = flags[PATIENT, lane]
     for event in range(events.shape[1]):
-        value = values[RIGHT, events[SOURCE, event] * n + lane]
+        value = values[events[SOURCE, event] * n + lane]
         if not beyond(events[DIRECTION, event], value, thresholds[patient, event]):
             conditions[lane, event] = 0
 

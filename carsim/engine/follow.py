@@ -74,9 +74,7 @@ def _fire(
     if conditions[n + lane, event] >= events[LIMIT, event]:
         return False
     conditions[n + lane, event] += 1
-    note(
-        flags[PATIENT, lane], numbers[T, lane], event, value, log_count, log_event, log_number
-    )
+    note(flags[PATIENT, lane], numbers[T, lane], event, value, log_count, log_event, log_number)
     for row in range(action_offsets[event], action_offsets[event + 1]):
         act(
             n, lane, actions[0, row], actions[1, row], action_value[row],
@@ -87,7 +85,7 @@ def _fire(
     return True
 
 
-def follow(  # noqa: PLR0913
+def follow(
     task: int,
     n: int,
     lane: int,
@@ -116,10 +114,10 @@ def follow(  # noqa: PLR0913
 ) -> None:
     """Do one task for events and reductions.
 
-    ``BEGIN``: forget the patient before, in one lane. ``SETTLE``: after jumps, look at the conditions of
-    all lanes and let act what has become true. ``WATCH``: sample the step, cut it at the first event, take
-    what is left into the reductions. ``FIRE``: let the events act that cut the step of one lane, or happened
-    at its end. ``FINISH``: write one patient's numbers.
+    ``BEGIN``: forget the patient before, in one lane. ``SETTLE``: after jumps, look at the
+    conditions of all lanes and let act what has become true. ``WATCH``: sample the step, cut it at
+    the first event, take what is left into the reductions. ``FIRE``: let the events act that cut
+    the step of one lane, or happened at its end. ``FINISH``: write one patient's numbers.
     """
     n_events = events.shape[1]
     if task == BEGIN:
@@ -137,11 +135,12 @@ def follow(  # noqa: PLR0913
                 if patient < 0 or flags[JUMPED, j] == 0:
                     continue
                 flags[JUMPED, j] = 0
+                # All are armed again before one acts: its action may make another true once more.
+                rearm(n, j, events, thresholds, conditions, flags, values[LEFT])
                 for event in range(n_events):
                     value = values[LEFT, events[SOURCE, event] * n + j]
-                    if not beyond(events[DIRECTION, event], value, thresholds[patient, event]):
-                        conditions[j, event] = 0
-                    elif conditions[j, event] == 0 and _fire(
+                    holds = beyond(events[DIRECTION, event], value, thresholds[patient, event])
+                    if holds and conditions[j, event] == 0 and _fire(
                         n, j, event, value, events, action_offsets, actions, action_value,
                         conditions, p, numbers, flags, vectors, log_count, log_event, log_number,
                     ):  # fmt: skip
@@ -168,9 +167,7 @@ def follow(  # noqa: PLR0913
             # Lanes that were not cut compute the same values again.
             sample_step(n, observe, p, numbers, vectors, values)
         if kinds.shape[1] > 0:
-            reduce_step(
-                n, kinds, bounds, reduced, observe, p, numbers, vectors, values, spare
-            )
+            reduce_step(n, kinds, bounds, reduced, observe, p, numbers, vectors, values, spare)
         left, right, scratch = values[LEFT], values[RIGHT], values[SCRATCH]
         for i in range(len(left) // n):
             for j in range(n):
@@ -180,7 +177,7 @@ def follow(  # noqa: PLR0913
         for j in range(n):
             if numbers[ACCEPTED, j] > 0.0:
                 flags[AT_ONCE, j] = 0
-                rearm(n, j, events, thresholds, conditions, flags, values)
+                rearm(n, j, events, thresholds, conditions, flags, values[RIGHT])
     elif task == FIRE:
         for event in range(n_events):
             if found[lane, event] <= numbers[PART, lane]:
@@ -196,7 +193,7 @@ def follow(  # noqa: PLR0913
         )  # fmt: skip
 
 
-def ignore(  # noqa: PLR0913
+def ignore(
     task: int,
     n: int,
     lane: int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -54,8 +55,8 @@ def integrate(
 ) -> Trajectories:
     """Integrate an ensemble.
 
-    Nothing raises for numerical reasons: every patient ends with a status. The result is the same to the
-    bit for any number of threads and any order of patients.
+    Nothing raises for numerical reasons: every patient ends with a status. The result is the same
+    to the bit for any number of threads and any order of patients.
 
     Parameters
     ----------
@@ -109,7 +110,6 @@ def integrate(
         "n_jacobian": program.n_jacobian,
         "n_factors": program.n_factors,
         "order": tableau.error_order + 1,
-        "stages": tableau.stages,
         "max_steps": int(max_steps),
         "implicit": tableau.implicit,
         "autonomous": program.autonomous,
@@ -118,7 +118,9 @@ def integrate(
         "following": following,
         "observing": bool(np.any(save.sources >= program.n_states)),
     }
-    saved = np.full((len(save.sources), n, len(save.times)), np.nan)
+    # Not filled beforehand: for large ensembles that would cost as much as the integration.
+    # By patient and time first, so that what is known at one moment goes to one place in memory.
+    saved = np.empty((n, len(save.times), len(save.sources)))
     metrics = np.full((len(reductions.kind), n), np.nan)
     ended = np.zeros((3, n), dtype=np.int64)
     ended[0] = Status.NOT_RUN
@@ -144,7 +146,7 @@ def integrate(
         _own(tableau.a),
         _own(tableau.coupling),
         _own(np.array([tableau.b, tableau.c, tableau.d, tableau.error])),
-        _own(tableau.dense),
+        _own(np.pad(tableau.dense, ((0, 0), (0, -tableau.stages % 4)))),
         _floats(y0),
         _floats(p),
         program.n_parameters + program.n_derived,
@@ -165,7 +167,7 @@ def integrate(
         _own(save.sources),
         _own(np.array([reductions.kind, reductions.source], dtype=np.int64)),
         _floats(np.array([reductions.start, reductions.stop, reductions.threshold])),
-        saved,
+        saved.reshape(-1),
         metrics,
         ended,
         final,
@@ -177,8 +179,9 @@ def integrate(
     lanes_needed = -(-n // program.lanes)
     workers = max(1, min(threads or available_processors(), lanes_needed))
     _run(workers, arguments, counters, n, progress, cancelled)
+    saved[ended[0] == Status.NOT_RUN] = np.nan
     return Trajectories(
-        saved=saved,
+        saved=np.moveaxis(saved, 2, 0),
         metrics=metrics,
         status=ended[0],
         n_steps=ended[1],
@@ -208,7 +211,7 @@ def available_processors() -> int:
 
 def _run(
     workers: int,
-    arguments: tuple[object, ...],
+    arguments: tuple[Any, ...],
     counters: np.ndarray,
     n: int,
     progress: Progress | None,
@@ -217,12 +220,17 @@ def _run(
     """Run the driver in threads; the calling thread watches and passes interrupts on."""
     failures: list[BaseException] = []
 
+    def cancel() -> None:
+        counters[CANCEL] = 1
+        # No lane finds another patient.
+        counters[NEXT] = n
+
     def work() -> None:
         try:
             compiled_drive(*arguments)
         except BaseException as failure:
             failures.append(failure)
-            counters[CANCEL] = 1
+            cancel()
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
     for thread in threads:
@@ -234,10 +242,9 @@ def _run(
                 if progress is not None:
                     progress(int(counters[DONE]), n)
                 if cancelled is not None and cancelled():
-                    counters[CANCEL] = 1
+                    cancel()
     except BaseException:
-        counters[CANCEL] = 1
-        counters[NEXT] = n
+        cancel()
         for thread in threads:
             thread.join()
         raise

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import llvmlite.binding as llvm
 import numba
 from numba.core import types
 from numba.core.caching import FunctionCache
 from numba.core.errors import NumbaError
+from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# LLVM gives up on vectorising, without a word, loops that need more than a handful of run-time checks that
-# arrays do not overlap. The loops over lanes read and write a dozen arrays; the checks cost nothing there.
-llvm.set_option("carsim", "--runtime-memory-check-threshold=4096")
-llvm.set_option("carsim", "--memory-check-merge-threshold=100000")
 
 VECTOR = types.Array(types.float64, 1, "C")
 MATRIX = types.Array(types.float64, 2, "C")
@@ -31,10 +26,11 @@ OPTIONS: dict[str, Any] = {
     "cache": True,
     # Threads of patients run side by side.
     "nogil": True,
-    # Division by zero gives inf, which the step control sees; raising would block vectorisation.
+    # Division by zero gives inf, which the step control sees; raising would cost branches.
     "error_model": "numpy",
-    # Fused multiply-add and shared reciprocals. Nothing that reorders sums or assumes finite values: the
-    # step control must see NaN, and a patient's bits must not depend on the lane it is in.
+    # Fused multiply-add and shared reciprocals. Nothing that reorders sums or assumes finite
+    # values: the step control must see NaN, and a patient's bits must not depend on the lane it is
+    # in.
     "fastmath": {"contract", "arcp", "nsz"},
 }
 
@@ -42,7 +38,8 @@ OPTIONS: dict[str, Any] = {
 def kernel(signature: Any) -> Callable[[F], F]:
     """Compile a function for one explicit signature, as the whole engine is.
 
-    A cache file that cannot be read (truncated by a full disk, say) is thrown away and written anew.
+    A cache file that cannot be read (truncated by a full disk, say) is thrown away and written
+    anew.
     """
 
     def decorate(function: F) -> F:
@@ -58,13 +55,12 @@ def kernel(signature: Any) -> Callable[[F], F]:
     return decorate
 
 
-def inlined(function: F) -> F:
-    """Compile a function into its callers, so that it does not stop their vectorisation."""
-    options = {name: value for name, value in OPTIONS.items() if name != "cache"}
-    return numba.njit(forceinline=True, **options)(function)  # type: ignore[no-any-return]
-
-
 def inner(function: F) -> F:
     """Compile a function into the driver that calls it; it has no cache file of its own."""
     options = {name: value for name, value in OPTIONS.items() if name != "cache"}
     return numba.njit(**options)(function)  # type: ignore[no-any-return]
+
+
+def instruction(generate: Callable[..., Any]) -> Any:
+    """Declare a function by the instructions it stands for; see `numba.extending.intrinsic`."""
+    return intrinsic(generate)

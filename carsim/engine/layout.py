@@ -1,7 +1,7 @@
 """Rows of the arrays that the parts of the engine share.
 
-Few arrays with named rows, instead of one array a quantity: the compiled functions have few arguments, which
-is most of what their compilation costs.
+Few arrays with named rows, instead of one array a quantity: the compiled functions have few
+arguments, which is most of what their compilation costs.
 """
 
 from __future__ import annotations
@@ -78,10 +78,12 @@ NEXT_STOP = 4
 NEXT_SAVE = 5
 AT_ONCE = 6
 """Events that fired without time passing."""
-N_FLAGS = 7
+DUE = 7
+"""1 for a lane that has a time to save."""
+N_FLAGS = 8
 
-# Value vectors, shape (N_VALUES, (n_states + n_observables) * lanes): states and behind them observables, so
-# that source s of lane l is at s * lanes + l.
+# Value vectors, shape (N_VALUES, (n_states + n_observables) * lanes): states and behind them
+# observables, so that source s of lane l is at s * lanes + l.
 SAMPLES = 5
 """Points a step, its ends included; five give Boole's rule, exact for the dense output."""
 LEFT = 0

@@ -1,7 +1,7 @@
 """What the engine is told and what it answers: plain arrays with names only for their columns.
 
-Nothing in here knows a model. States, observables and parameters are column numbers; a *source* is an
-index into the concatenation ``[states..., observables...]``.
+Nothing in here knows a model. States, observables and parameters are column numbers; a *source* is
+an index into the concatenation ``[states..., observables...]``.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ class Reduction(IntEnum):
 class Stops:
     """Scheduled actions of all patients, one after the other.
 
-    Patient ``i`` owns rows ``offsets[i]:offsets[i + 1]``, sorted by time; rows of equal time are applied
-    in the order in which they stand. A stop is landed on exactly and the step size starts anew behind it.
+    Patient ``i`` owns rows ``offsets[i]:offsets[i + 1]``, sorted by time; rows of equal time are
+    applied in the order in which they stand. A stop is landed on exactly and the step size starts
+    anew behind it.
 
     Attributes
     ----------
@@ -179,17 +180,14 @@ class Reductions:
 class Trajectories:
     """What came out, by patient.
 
-    Attributes
-    ----------
-    saved : float64 array, shape (n_sources, n_patients, n_times); NaN from a failure on
-    metrics : float64 array, shape (n_reductions, n_patients); NaN for a failed patient
-    status : int64 array, shape (n_patients,), values of `carsim.engine.status.Status`
-    n_steps, n_rejected : int64 arrays, shape (n_patients,)
-    final_time : float64 array, shape (n_patients,)
-    final_state : float64 array, shape (n_patients, n_states)
-    log_count : int64 array, shape (n_patients,), events that fired (may exceed the log's capacity)
-    log_time, log_value : float64 arrays, shape (n_patients, capacity)
-    log_event : int64 array, shape (n_patients, capacity); ``k >= 0`` is event k, ``-1 - i`` means that
+    Attributes ---------- saved : float64 array, shape (n_sources, n_patients, n_times); NaN from a
+    failure on metrics : float64 array, shape (n_reductions, n_patients); NaN for a failed patient
+    status : int64 array, shape (n_patients,), values of `carsim.engine.status.Status` n_steps,
+    n_rejected : int64 arrays, shape (n_patients,) final_time : float64 array, shape (n_patients,)
+    final_state : float64 array, shape (n_patients, n_states) log_count : int64 array, shape
+    (n_patients,), events that fired (may exceed the log's capacity) log_time, log_value : float64
+    arrays, shape (n_patients, capacity) log_event : int64 array, shape (n_patients, capacity); ``k
+    >= 0`` is event k, ``-1 - i`` means that
         state i went extinct
     lane_steps : int
         Lane slots used by all steps together, idle ones included; ``(n_steps + n_rejected).sum() /

@@ -38,7 +38,7 @@ _LAST = int(Reduction.LAST)
 
 @inner
 def start_reductions(lane: int, kinds: IntArray, reduced: FloatArray) -> None:
-    """Begin a new patient; `reduced` holds the results and behind them the records they belong to."""
+    """Begin a new patient; `reduced` holds results and behind them the records they stand for."""
     n = kinds.shape[1]
     for r in range(n):
         summed = kinds[KIND, r] == _AREA or kinds[KIND, r] == _TIME_ABOVE
@@ -53,9 +53,7 @@ def _moment(kind: int, r: int, bounds: FloatArray, end: float) -> float:
 
 
 @inner
-def _clipped(
-    start: float, stop: float, t: float, h: float, part: float
-) -> tuple[float, float]:
+def _clipped(start: float, stop: float, t: float, h: float, part: float) -> tuple[float, float]:
     """The window as fractions of the step; exact at the ends of the step."""
     low = 0.0 if t >= start else (start - t) / h
     high = part if t + part * h <= stop else (stop - t) / h
@@ -77,8 +75,8 @@ def reduce_step(
 ) -> None:
     """Take the accepted part of the step into every reduction.
 
-    Where a reduction's window ends inside a step, the part inside is sampled anew, once for all reductions
-    of that window that follow each other.
+    Where a reduction's window ends inside a step, the part inside is sampled anew, once for all
+    reductions of that window that follow each other.
     """
     accepted, t, h, part = numbers[ACCEPTED], numbers[T], numbers[H], numbers[PART]
     theta = numbers[THETA]
@@ -88,7 +86,7 @@ def reduce_step(
     for r in range(kinds.shape[1]):
         kind = kinds[KIND, r]
         source = kinds[REDUCED_SOURCE, r]
-        if kind == _VALUE_AT or kind == _LAST:
+        if kind in (_VALUE_AT, _LAST):
             wanted = False
             for lane in range(n):
                 theta[lane] = 0.0
@@ -111,9 +109,9 @@ def reduce_step(
             offset = 0
             for lane in range(n):
                 finish = t[lane] + part[lane] * h[lane]
-                if accepted[lane] > 0.0 and finish > start and t[lane] < stop:
-                    if t[lane] < start or finish > stop:
-                        offset = WINDOW
+                inside = accepted[lane] > 0.0 and finish > start and t[lane] < stop
+                if inside and (t[lane] < start or finish > stop):
+                    offset = WINDOW
             if offset > 0:
                 for s in range(SAMPLES):
                     for lane in range(n):
@@ -172,8 +170,8 @@ def _take(
                 winner = s
         theta = low + spacing * winner
         best = values[offset + winner, k]
-        # The summit lies within a spacing of the largest sample, and may be the record even if no sample is:
-        # look closer when the parabola through three samples could reach it.
+        # The summit lies within a spacing of the largest sample, and may be the record even if no
+        # sample is: look closer when the parabola through three samples could reach it.
         middle = min(max(winner, 1), SAMPLES - 2)
         before = sign * values[offset + middle - 1, k]
         here = sign * values[offset + middle, k]
@@ -191,7 +189,7 @@ def _take(
                 )  # fmt: skip
         if not sign * best <= record:
             reduced[n_reductions + r, lane] = best
-            timed = kind == _TIME_OF_MAXIMUM or kind == _TIME_OF_MINIMUM
+            timed = kind in (_TIME_OF_MAXIMUM, _TIME_OF_MINIMUM)
             reduced[r, lane] = t + theta * h if timed else best
         return
     direction = -1 if kind == _FIRST_BELOW else 1
@@ -238,7 +236,7 @@ def finish_reductions(
     """Write a patient's numbers; `final` is the value vector at its last time."""
     for r in range(kinds.shape[1]):
         kind = kinds[KIND, r]
-        if kind == _VALUE_AT or kind == _LAST:
-            if _moment(kind, r, bounds, numbers[END, lane]) == numbers[T, lane]:
-                reduced[r, lane] = final[kinds[REDUCED_SOURCE, r] * n + lane]
+        single = kind in (_VALUE_AT, _LAST)
+        if single and _moment(kind, r, bounds, numbers[END, lane]) == numbers[T, lane]:
+            reduced[r, lane] = final[kinds[REDUCED_SOURCE, r] * n + lane]
         metrics[r, patient] = reduced[r, lane] if success else np.nan

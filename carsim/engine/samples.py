@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from carsim.engine.jit import inner
 from carsim.engine.layout import K1, K2, K3, MOMENT, NEW, PART, SAMPLES, SCRATCH, THETA, H, T, Y
+from carsim.engine.pack import WIDTH, load, store
 from carsim.engine.plan import FloatArray
 
 
@@ -21,8 +22,8 @@ def evaluate(
     """The value vector at the start of the step."""
     y = vectors[Y]
     size = len(y)
-    for k in range(size):
-        out[k] = y[k]
+    for k in range(0, size, WIDTH):
+        store(out, k, load(y, k))
     if len(out) > size:
         observe(n, numbers[T], y, p, out[size:])
 
@@ -40,12 +41,12 @@ def evaluate_inside(
     y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
     theta, moment, t, h = numbers[THETA], numbers[MOMENT], numbers[T], numbers[H]
     size = len(y)
-    for i in range(size // n):
-        for lane in range(n):
-            k = i * n + lane
-            x = theta[lane]
-            bulge = k1[k] + x * (k2[k] + x * k3[k])
-            out[k] = (1.0 - x) * y[k] + x * (new[k] + (1.0 - x) * bulge)
+    for lane in range(0, n, WIDTH):
+        x = load(theta, lane)
+        rest = 1.0 - x
+        for k in range(lane, size, n):
+            bulge = load(k1, k) + x * (load(k2, k) + x * load(k3, k))
+            store(out, k, rest * load(y, k) + x * (load(new, k) + rest * bulge))
     if len(out) > size:
         for lane in range(n):
             moment[lane] = t[lane] + theta[lane] * h[lane]
@@ -119,8 +120,9 @@ def locate(
 ) -> float:
     """First fraction of the step in ``(low, high]`` at which a source is beyond a threshold.
 
-    The source is on the near side at `low` and beyond at `high`. Each round evaluates n points at once and
-    keeps the interval of the first that is beyond, until the interval is as short as times can tell.
+    The source is on the near side at `low` and beyond at `high`. Each round evaluates n points at
+    once and keeps the interval of the first that is beyond, until the interval is as short as times
+    can tell.
     """
     theta = numbers[THETA]
     h = numbers[H, lane]

@@ -1,7 +1,7 @@
 """Signatures of a model's kernels, shared by those who write and those who call them.
 
-All arrays are flat and lane-minor: element ``i`` of lane ``l`` is ``array[i * lanes + l]``. The first
-argument ``n`` is the number of lanes again, at run time.
+All arrays are flat and lane-minor: element ``i`` of lane ``l`` is ``array[i * lanes + l]``. The
+first argument ``n`` is the number of lanes again, at run time.
 """
 
 from __future__ import annotations

@@ -13,31 +13,33 @@ from carsim.engine.jit import COUNT, MATRIX, NUMBER, VECTOR, inner, kernel
 from carsim.engine.layout import (
     COUPLE,
     DELTA,
-    F,
-    H,
     INPUTS,
     NEW,
     SMALLEST,
     STAGE,
     STAGE_F,
     STAGE_TIME,
-    T,
     TIME_DERIVATIVE,
+    F,
+    H,
+    T,
     Y,
 )
+from carsim.engine.pack import WIDTH, load, store
 from carsim.engine.plan import FloatArray
 
 _Kernel = Callable[..., None]
 
-# Rows of a packed tableau behind the stages' own: row s holds a_s, row stages + s the coupling of stage s.
+# Rows of a packed tableau behind the stages' own: row s holds a_s, row stages + s the coupling of
+# stage s.
 WEIGHTS, NODES, TIME_WEIGHTS, ERROR_WEIGHTS = range(4)
 
 
 @inner
 def add(out: FloatArray, other: FloatArray) -> None:
     """Add `other` to `out`."""
-    for k in range(len(out)):
-        out[k] += other[k]
+    for k in range(0, len(out), WIDTH):
+        store(out, k, load(out, k) + load(other, k))
 
 
 @inner
@@ -70,12 +72,13 @@ def _rosenbrock(
     by_time = vectors[TIME_DERIVATIVE]
     if not autonomous:
         time_derivative(n, t, y, p, by_time)
-        for i in range(size // n):
-            for lane in range(n):
-                by_time[i * n + lane] *= h[lane] * h[lane]
-    for k in range(size):
-        couple[k] = 0.0
-    stages = len(u)
+        for first in range(0, size, n):
+            for lane in range(0, n, WIDTH):
+                step = load(h, lane)
+                store(by_time, first + lane, load(by_time, first + lane) * step * step)
+    for k in range(0, size, WIDTH):
+        store(couple, k, 0.0)
+    stages = len(a)
     for s in range(stages):
         f = vectors[F]
         if s > 0:
@@ -89,16 +92,17 @@ def _rosenbrock(
                 add(f, vectors[INPUTS])
         weight = weights[TIME_WEIGHTS, s]
         if not autonomous and weight != 0.0:
-            for k in range(size):
-                couple[k] += weight * by_time[k]
+            for k in range(0, size, WIDTH):
+                store(couple, k, load(couple, k) + weight * load(by_time, k))
         solve(n, factors, f, couple, h, u[s])
-    # All shipped methods are stiffly accurate: the last stage value plus its increment is the step, and
-    # the increment is the error estimate.
+    # All shipped methods are stiffly accurate: the last stage value plus its increment is the step,
+    # and the increment is the error estimate.
     last = u[stages - 1]
     new, delta = vectors[NEW], vectors[DELTA]
-    for k in range(size):
-        new[k] = stage[k] + last[k]
-        delta[k] = last[k]
+    for k in range(0, size, WIDTH):
+        increment = load(last, k)
+        store(new, k, load(stage, k) + increment)
+        store(delta, k, increment)
 
 
 @inner
@@ -119,7 +123,7 @@ def _explicit(
     t, h, stage_time = numbers[T], numbers[H], numbers[STAGE_TIME]
     y, couple, stage, stage_f = vectors[Y], vectors[COUPLE], vectors[STAGE], vectors[STAGE_F]
     size = len(y)
-    stages = len(u)
+    stages = len(a)
     for s in range(stages):
         f = vectors[F]
         if s > 0:
@@ -132,19 +136,18 @@ def _explicit(
             if infusing:
                 add(f, vectors[INPUTS])
         increment = u[s]
-        for i in range(size // n):
-            for lane in range(n):
-                k = i * n + lane
-                increment[k] = h[lane] * f[k]
+        for first in range(0, size, n):
+            for lane in range(0, n, WIDTH):
+                store(increment, first + lane, load(h, lane) * load(f, first + lane))
     new, delta = vectors[NEW], vectors[DELTA]
-    for k in range(size):
-        new[k] = stage[k]
-        delta[k] = 0.0
+    for k in range(0, size, WIDTH):
+        store(new, k, load(stage, k))
+        store(delta, k, 0.0)
     for s in range(stages):
         weight = weights[ERROR_WEIGHTS, s]
         increment = u[s]
-        for k in range(size):
-            delta[k] += weight * increment[k]
+        for k in range(0, size, WIDTH):
+            store(delta, k, load(delta, k) + weight * load(increment, k))
     for lane in range(n):
         numbers[SMALLEST, lane] = 1.0
 
@@ -161,7 +164,7 @@ def start(
     atol: FloatArray,
     rtol: float,
 ) -> None:
-    """Derivative at the start of the step; if `starting`, also a first step size, into row FACTOR."""
+    """Derivative at the start of the step; if `starting`, also a first step size."""
     rhs(n, numbers[T], vectors[Y], p, vectors[F])
     if infusing:
         add(vectors[F], vectors[INPUTS])
@@ -169,7 +172,7 @@ def start(
         first_step(n, order, infusing, rhs, p, numbers, vectors, atol, rtol)
 
 
-def step(  # noqa: PLR0913
+def step(
     n: int,
     order: int,
     implicit: bool,
@@ -195,8 +198,8 @@ def step(  # noqa: PLR0913
 ) -> None:
     """Advance all lanes by one step of size ``numbers[H]``.
 
-    Sets the stage increments `u`, the rows NEW and DELTA of `vectors` and ERROR, FACTOR and ACCEPTED of
-    `numbers`.
+    Sets the stage increments `u`, the rows NEW and DELTA of `vectors` and ERROR, FACTOR and
+    ACCEPTED of `numbers`.
     """
     if implicit:
         _rosenbrock(
@@ -205,9 +208,7 @@ def step(  # noqa: PLR0913
             p, numbers, vectors, u, entries, factors,
         )  # fmt: skip
     else:
-        _explicit(
-            n, autonomous, infusing, a, coupling, weights, rhs, p, numbers, vectors, u
-        )
+        _explicit(n, autonomous, infusing, a, coupling, weights, rhs, p, numbers, vectors, u)
     error_norm(n, vectors, atol, rtol, numbers)
     growth(n, order, numbers)
 

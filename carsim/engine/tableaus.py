@@ -1,7 +1,7 @@
 """Published coefficients, each method with its paper.
 
-A method is data: stages, weights, an embedded error estimate and a dense output. The dense output of all
-methods is written in one form,
+A method is data: stages, weights, an embedded error estimate and a dense output. The dense output
+of all methods is written in one form,
 
 ``y(theta) = (1 - theta) y0 + theta (y1 + (1 - theta) (k1 + theta (k2 + theta k3)))``
 
@@ -146,8 +146,8 @@ RODAS4 = Tableau(
             [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
         ]
     ),
-    reference="E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., Springer 1996, "
-    "section IV.7 (RODAS)",
+    reference="E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 2nd ed., "
+    "Springer 1996, section IV.7 (RODAS)",
 )
 
 _RODAS5P_LAST_ROW = [
@@ -275,15 +275,15 @@ RODAS5P = Tableau(
             ],
         ]
     ),
-    reference="G. Steinebach, Construction of Rosenbrock-Wanner method Rodas5P and numerical benchmarks "
-    "within the Julia Differential Equations package, BIT 63:27 (2023), "
+    reference="G. Steinebach, Construction of Rosenbrock-Wanner method Rodas5P and numerical "
+    "benchmarks within the Julia Differential Equations package, BIT 63:27 (2023), "
     "doi:10.1007/s10543-023-00967-x",
 )
 
 
 def _dense_from_polynomial(polynomial: FloatArray) -> FloatArray:
-    """Dense output given as ``y0 + sum_i U_i sum_m polynomial[i, m] theta^(m + 1)`` in the common form."""
-    first, second, third, fourth = polynomial.T
+    """Dense output ``y0 + sum_i U_i sum_m polynomial[i, m] theta^(m + 1)`` in the common form."""
+    first, second, _, fourth = polynomial.T
     k1 = first - polynomial.sum(axis=1)
     k2 = second + k1
     return np.array([k1, k2, -fourth])
@@ -357,9 +357,9 @@ DORMAND_PRINCE = Tableau(
             ]
         )
     ),
-    reference="J. R. Dormand, P. J. Prince, A family of embedded Runge-Kutta formulae, J. Comput. Appl. "
-    "Math. 6:19 (1980), doi:10.1016/0771-050X(80)90013-3; dense output: L. F. Shampine, Some practical "
-    "Runge-Kutta formulas, Math. Comp. 46:135 (1986), doi:10.2307/2008219",
+    reference="J. R. Dormand, P. J. Prince, A family of embedded Runge-Kutta formulae, J. Comput. "
+    "Appl. Math. 6:19 (1980), doi:10.1016/0771-050X(80)90013-3; dense output: L. F. Shampine, Some "
+    "practical Runge-Kutta formulas, Math. Comp. 46:135 (1986), doi:10.2307/2008219",
 )
 
 METHODS: dict[str, Tableau] = {t.name: t for t in (RODAS5P, RODAS4, DORMAND_PRINCE)}

@@ -27,8 +27,8 @@ def cache_directory() -> Path:
 def load_generated(name: str, text: str) -> ModuleType:
     """Import a generated module, writing it to the cache when it is not there yet.
 
-    A cache that cannot be written (read-only home, full disk) is replaced by a temporary folder for this
-    process; a damaged file is written anew.
+    A cache that cannot be written (read-only home, full disk) is replaced by a temporary folder for
+    this process; a damaged file is written anew.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from carsim.symbolic.trace import trace
 if TYPE_CHECKING:
     from carsim.model import Model
 
-# Sixteen lanes fill two of the widest vectors; beyond this many states eight lanes keep the working set of
-# a step inside the first-level cache.
+# Sixteen lanes fill two of the widest vectors; beyond this many states eight lanes keep the working
+# set of a step inside the first-level cache.
 WIDE = 16
 NARROW = 8
 MOST_STATES_WIDE = 24

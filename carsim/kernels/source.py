@@ -1,12 +1,11 @@
 """Write the numba source of a model's kernels.
 
-Every kernel is one loop over lanes, straight-line inside, on flat arrays: state ``i`` of lane ``l`` is
-``y[i * LANES + l]`` with the product written as a literal. Flat arrays with constant offsets and a loop
-bound that is only known at run time are what LLVM vectorises; a literal bound is unrolled before the
-vectoriser sees it, and two-dimensional indexing hides that the rows do not overlap.
+Every kernel is one loop over packs of eight lanes, straight-line inside, on flat arrays: state
+``i`` of lanes ``l`` to ``l + 7`` is ``load(y, i * LANES + l)`` with the product written as a
+literal.
 
-Subexpressions of parameters only are computed once a patient (kernel ``derive``) and stored behind its
-parameters.
+Subexpressions of parameters only are computed once a patient (kernel ``derive``) and stored behind
+its parameters.
 """
 
 from __future__ import annotations
@@ -15,13 +14,14 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from carsim.engine.pack import WIDTH
 from carsim.symbolic.expression import CONDITIONS, Expression, Graph
 from carsim.symbolic.structure import Elimination, eliminate
 from carsim.symbolic.trace import Trace
 
-# Operands of these must be computed beforehand, or the compiler sees a branch instead of a selection.
-_SELECTIONS = CONDITIONS | {"where", "minimum", "maximum"}
-_ATOMS = {"constant", "symbol"}
+Place = tuple[str, int]
+"""An array and the position of an element in it."""
+
 _LONGEST = 90
 
 
@@ -34,12 +34,11 @@ class _Kernel:
     layout: _Layout
     lines: list[str] = field(default_factory=list)
 
-    def emit(self, outputs: Mapping[str, Expression]) -> None:
-        """Assign each expression to its target, shared subexpressions first."""
+    def emit(self, outputs: Mapping[Place, Expression]) -> None:
+        """Store each expression in its place, shared subexpressions first."""
         layout = self.layout
         roots = {target: layout.lowered(node) for target, node in outputs.items()}
         uses: dict[int, int] = {}
-        selected: set[int] = set()
         order: list[Expression] = []
         seen: set[int] = set()
         stack = [(node, False) for node in reversed(list(roots.values()))]
@@ -58,8 +57,6 @@ class _Kernel:
                 continue
             for argument in reversed(node.arguments):
                 uses[argument.index] = uses.get(argument.index, 0) + 1
-                if node.operation in _SELECTIONS:
-                    selected.add(argument.index)
                 stack.append((argument, False))
         text: dict[int, str] = {}
         for node in order:
@@ -71,22 +68,19 @@ class _Kernel:
                 text[node.index] = name
             else:
                 code = _FORMATS[node.operation].format(*(text[a.index] for a in node.arguments))
-                single = uses[node.index] == 1 and node.index not in selected
+                single = uses[node.index] == 1
                 if node.operation in CONDITIONS or (single and len(code) <= _LONGEST):
                     text[node.index] = f"({code})"
                 else:
                     self.lines.append(f"x{node.index} = {code}")
                     text[node.index] = f"x{node.index}"
         for target, node in roots.items():
-            code = text[node.index]
-            if code.startswith("(") and code.endswith(")"):
-                code = code[1:-1]
-            self.lines.append(f"{target} = {code}")
+            self.lines.append(layout.store(target, text[node.index]))
 
     def source(self) -> str:
         body = self.lines or ["pass"]
         lines = [f"@kernel({self.name.upper()})", f"def {self.name}({self.arguments}):"]
-        lines.append("    for l in range(n):")
+        lines.append(f"    for l in range(0, n, {WIDTH}):")
         lines.extend(f"        {line}" for line in body)
         return "\n".join(lines)
 
@@ -99,15 +93,16 @@ _FORMATS = {
     "reciprocal": "1.0 / {0}",
     "exp": "exp({0})",
     "log": "log({0})",
-    "sqrt": "sqrt({0})",
-    "tanh": "tanh({0})",
+    "sqrt": "square_root({0})",
+    "tanh": "hyperbolic_tangent({0})",
     "less": "{0} < {1}",
+    "at_most": "{0} <= {1}",
     "both": "{0} & {1}",
     "either": "{0} | {1}",
-    "where": "{1} if {0} else {2}",
+    "where": "select({0}, {1}, {2})",
     # Written so that NaN in the first operand comes out as NaN.
-    "minimum": "{1} if {0} > {1} else {0}",
-    "maximum": "{1} if {0} < {1} else {0}",
+    "minimum": "select({1} < {0}, {1}, {0})",
+    "maximum": "select({0} < {1}, {1}, {0})",
 }
 
 
@@ -117,21 +112,31 @@ class _Layout:
     def __init__(self, trace: Trace, lanes: int) -> None:
         self.graph: Graph = trace.graph
         self.lanes = lanes
-        self.locations = {trace.time.index: "t[l]"}
+        self.locations: dict[int, Place] = {trace.time.index: ("t", 0)}
         for i, symbol in enumerate(trace.states):
-            self.locations[symbol.index] = self.at("y", i)
+            self.locations[symbol.index] = ("y", i)
         self.parameters = frozenset(p.index for p in trace.parameters)
         for i, symbol in enumerate(trace.parameters):
-            self.locations[symbol.index] = self.at("p", i)
+            self.locations[symbol.index] = ("p", i)
         self._first = len(trace.parameters)
         self.derived: dict[int, Expression] = {}
         self._lowered: dict[int, Expression] = {}
         self._storing = True
 
-    def at(self, array: str, position: int) -> str:
-        """Element `position` of the lane."""
+    def _offset(self, position: int) -> str:
         offset = position * self.lanes
-        return f"{array}[{offset} + l]" if offset else f"{array}[l]"
+        return f"{offset} + l" if offset else "l"
+
+    def load(self, array: str, position: int) -> str:
+        """Element `position` of the lanes."""
+        return f"load({array}, {self._offset(position)})"
+
+    def store(self, place: Place, code: str) -> str:
+        """The statement that writes an element."""
+        array, position = place
+        if code.startswith("(") and code.endswith(")"):
+            code = code[1:-1]
+        return f"store({array}, {self._offset(position)}, {code})"
 
     def lowered(self, node: Expression) -> Expression:
         """`node` with ``power`` and ``hill`` written as exp and log."""
@@ -159,7 +164,7 @@ class _Layout:
             x, k, n = arguments
             ratio = graph.function("log", (k,)) - graph.function("log", (x,))
             return 1.0 / (1.0 + graph.function("exp", (n * ratio,)))
-        if arguments == node.arguments:
+        if all(a is b for a, b in zip(arguments, node.arguments, strict=True)):
             return node
         return graph.rebuild(node, arguments)
 
@@ -173,15 +178,15 @@ class _Layout:
         return bool(symbols) and symbols <= self.parameters
 
     def location(self, node: Expression) -> str:
-        """Where the value is read; a function of parameters gets its place on first use."""
+        """Code that reads the value; a function of parameters gets its place on first use."""
         known = self.locations.get(node.index)
         if known is None:
-            known = self.at("p", self._first + len(self.derived))
+            known = ("p", self._first + len(self.derived))
             self.locations[node.index] = known
             self.derived[node.index] = node
-        return known
+        return self.load(*known)
 
-    def finish(self) -> dict[str, Expression]:
+    def finish(self) -> dict[Place, Expression]:
         """The parameter expressions to be computed by ``derive``, by place."""
         targets = {self.locations[index]: node for index, node in self.derived.items()}
         for index in self.derived:
@@ -218,25 +223,22 @@ class KernelSource:
 def write_source(trace: Trace, lanes: int) -> KernelSource:
     """Write the kernels of a traced model for a number of lanes."""
     layout = _Layout(trace, lanes)
-    at = layout.at
     size = len(trace.states)
 
     rhs = _Kernel("rhs", "n, t, y, p, out", layout)
-    rhs.emit({at("out", i): f for i, f in enumerate(trace.derivatives)})
+    rhs.emit({("out", i): f for i, f in enumerate(trace.derivatives)})
 
     positions = tuple(sorted(trace.jacobian))
     jacobian = _Kernel("jacobian", "n, t, y, p, out", layout)
-    jacobian.emit({at("out", k): trace.jacobian[ij] for k, ij in enumerate(positions)})
+    jacobian.emit({("out", k): trace.jacobian[ij] for k, ij in enumerate(positions)})
 
     time_derivative = _Kernel("time_derivative", "n, t, y, p, out", layout)
     zero = trace.graph.zero
     if not trace.autonomous:
-        time_derivative.emit(
-            {at("out", i): trace.time_derivatives.get(i, zero) for i in range(size)}
-        )
+        time_derivative.emit({("out", i): trace.time_derivatives.get(i, zero) for i in range(size)})
 
     observe = _Kernel("observe", "n, t, y, p, out", layout)
-    observe.emit({at("out", i): f for i, f in enumerate(trace.observables)})
+    observe.emit({("out", i): f for i, f in enumerate(trace.observables)})
 
     elimination = eliminate(size, set(positions))
     factor = _factor(elimination, positions, layout)
@@ -268,7 +270,8 @@ def _factor(
     """LU factors of ``I / gamma - h J``; on the diagonal the reciprocals of the pivots."""
     kernel = _Kernel("factor", "n, jacobian, h, inverse_gamma, out, smallest", layout)
     lines = kernel.lines
-    lines.append("step = h[l]")
+    lines.append("step = load(h, l)")
+    lines.append("diagonal = repeat(inverse_gamma)")
     place = {position: k for k, position in enumerate(positions)}
 
     def name(i: int, j: int) -> str:
@@ -278,9 +281,9 @@ def _factor(
     for position in sorted(elimination.entries):
         i, j = position
         k = place.get(position)
-        entry = f"step * {layout.at('jacobian', k)}" if k is not None else ""
+        entry = f"step * {layout.load('jacobian', k)}" if k is not None else ""
         if i == j:
-            lines.append(f"{name(i, j)} = inverse_gamma" + (f" - {entry}" if entry else ""))
+            lines.append(f"{name(i, j)} = diagonal" + (f" - {entry}" if entry else ""))
         elif entry:
             lines.append(f"{name(i, j)} = -{entry}")
         else:
@@ -301,12 +304,12 @@ def _factor(
                     started.add((i, j))
     for (i, j), k in elimination.entries.items():
         value = f"v{i}" if i == j else name(i, j)
-        lines.append(f"{layout.at('out', k)} = {value}")
-    lines.append(f"small = abs({pivots[0]})")
+        lines.append(layout.store(("out", k), value))
+    lines.append(f"small = magnitude({pivots[0]})")
     for pivot in pivots[1:]:
-        lines.append(f"size = abs({pivot})")
-        lines.append("small = size if size < small else small")
-    lines.append("smallest[l] = small")
+        lines.append(f"size = magnitude({pivot})")
+        lines.append("small = select(size < small, size, small)")
+    lines.append("store(smallest, l, small)")
     return kernel
 
 
@@ -314,12 +317,12 @@ def _solve(elimination: Elimination, size: int, layout: _Layout) -> _Kernel:
     """Solve for one stage with right-hand side ``h f + couple``."""
     kernel = _Kernel("solve", "n, factors, f, couple, h, out", layout)
     lines = kernel.lines
-    lines.append("step = h[l]")
+    lines.append("step = load(h, l)")
     for i in range(size):
-        lines.append(f"b{i} = step * {layout.at('f', i)} + {layout.at('couple', i)}")
+        lines.append(f"b{i} = step * {layout.load('f', i)} + {layout.load('couple', i)}")
 
     def entry(i: int, j: int) -> str:
-        return layout.at("factors", elimination.entries[i, j])
+        return layout.load("factors", elimination.entries[i, j])
 
     for step, k in enumerate(elimination.order):
         for i in elimination.lower[step]:
@@ -328,16 +331,25 @@ def _solve(elimination: Elimination, size: int, layout: _Layout) -> _Kernel:
         k = elimination.order[step]
         terms = "".join(f" - {entry(k, j)} * b{j}" for j in elimination.upper[step])
         lines.append(f"b{k} = (b{k}{terms}) * {entry(k, k)}")
-    lines.extend(f"{layout.at('out', i)} = b{i}" for i in range(size))
+    lines.extend(layout.store(("out", i), f"b{i}") for i in range(size))
     return kernel
 
 
 _HEADER = '''"""Kernels generated by carsim from a model's equations; do not edit."""
 
-from math import inf, nan, sqrt, tanh
+from math import inf, nan
 
 from carsim.engine.elementary import exp, log
 from carsim.engine.jit import kernel
+from carsim.engine.pack import (
+    hyperbolic_tangent,
+    load,
+    magnitude,
+    repeat,
+    select,
+    square_root,
+    store,
+)
 from carsim.engine.signatures import (
     DERIVE,
     FACTOR,

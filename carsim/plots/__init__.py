@@ -8,16 +8,9 @@ from __future__ import annotations
 
 from carsim.plots.files import incidence_figure, write_run_figures, write_sweep_figures
 from carsim.plots.incidence import incidence
+from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
 from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
-from carsim.plots.trajectories import (
-    PANELS,
-    Panel,
-    example_figure,
-    shade,
-    therapy_periods,
-    trajectories,
-    trajectory_figure,
-)
+from carsim.plots.trajectories import shade, therapy_periods, trajectories
 
 __all__ = [
     "PANELS",

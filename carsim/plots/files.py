@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from carsim.plots.incidence import incidence
+from carsim.plots.pages import example_figure, trajectory_figure
 from carsim.plots.risk_maps import risk_map_figure
 from carsim.plots.theme import house_style, label_of, letters, tick_labels
-from carsim.plots.trajectories import example_figure, trajectory_figure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -115,6 +115,7 @@ def incidence_figure(
     held = {name: dataset.sizes[name] // 2 for name in _swept(dataset, event, by) if name != x}
     fixed = dataset.isel(held)
     names, words = tick_labels(dataset[x])
+    title = ""
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     with house_style():
@@ -124,7 +125,8 @@ def incidence_figure(
             ax = axes[number]
             incidence(fixed.isel({x: number}), by=by, event=event, ax=ax, title=f"{words}: {name}")
             legend = ax.get_legend()
-            if number and legend is not None:
+            if legend is not None:
+                title = legend.get_title().get_text()
                 legend.remove()
             if number % columns:
                 ax.set_ylabel("")
@@ -132,6 +134,11 @@ def incidence_figure(
             ax.remove()
         axes[0].set_ylim(0.0, min(100.0, 1.25 * max(ax.dataLim.ymax for ax in axes[: len(names)])))
         letters(list(axes[: len(names)]))
+        handles, labels = axes[0].get_legend_handles_labels()
+        if by is not None:  # below the panels, where it cannot lie on a curve
+            figure.legend(
+                handles, labels, title=title, loc="outside lower center", ncols=len(labels)
+            )
         if held:
             text = "; ".join(
                 f"{label_of(dataset[n])}: {tick_labels(dataset[n])[0][i]}" for n, i in held.items()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from carsim.endpoints.risk import BandMethod, CumulativeIncidence, cumulative_incidence
+from carsim.endpoints.incidence import BandMethod, CumulativeIncidence, cumulative_incidence
 from carsim.errors import ScenarioError, unknown
 from carsim.plots.theme import (
     COLORS,
@@ -125,7 +125,7 @@ def incidence(
             if by in dataset.dims
             else capital(str(dataset.coords[by].attrs.get("long_name", by)))
         )
-        ax.legend(title=words, loc="upper left")
+        ax.legend(title=words, loc="best")
     if at_risk:
         _write_numbers(ax, curves, ticks + origin)
     return ax

@@ -32,7 +32,7 @@ from carsim.plots.theme import (
 if TYPE_CHECKING:
     import xarray as xr
 
-LONGEST_LABEL = 36  # letters; more do not fit beside a panel
+LONGEST_LABEL = 46  # letters; more do not fit beside a panel
 
 
 def risk_map(
@@ -239,9 +239,10 @@ def risk_map_figure(
         )
         letters([*axes[0], *axes[1]])
         failed = max(int(table["excluded"].max()) for table in tables)
+        left_out = f"At most {failed} patients a cell were" if failed else "No patient was"
         figure.suptitle(
             f"Brackets and bands: {100 * level:g} % Wilson intervals of the simulated cohort "
-            f"(sampling only, not model error). Patients left out per cell: at most {failed}.",
+            f"(sampling only, not model error). {left_out} left out.",
             fontsize=7.5,
             color="#555555",
         )

@@ -140,7 +140,7 @@ def tick_labels(coordinate: xr.DataArray) -> tuple[list[str], str]:
 def percent(value: float) -> str:
     """Print a share in percent, with a decimal only where it carries something."""
     number = 100.0 * value
-    return f"{number:.1f}" if 0.0 < number < 0.95 else f"{number:.0f}"
+    return f"{number:.1f}" if 0.05 <= number < 0.95 else f"{number:.0f}"
 
 
 def groups_of(

@@ -1,16 +1,12 @@
-"""Time courses: percentile bands of a cohort, single patients, and a page of coupled panels."""
+"""Time courses: percentile bands of a cohort, single patients, periods of therapy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
@@ -20,12 +16,8 @@ from carsim.plots.theme import (
     LINE_STYLES,
     SHADE,
     axes_of,
-    capital,
     groups_of,
-    house_style,
     label_of,
-    letters,
-    text_labels,
     unit_of,
     unit_text,
 )
@@ -34,58 +26,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Periods: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """What one panel of a page shows.
-
-    Parameters
-    ----------
-    title : str
-        Words above the panel.
-    variables : tuple of str
-        Variables of the result in one unit; those missing are left out.
-    log : bool
-        Logarithmic axis (counts, titers, concentrations over decades).
-    bottom : float, optional
-        Lower end of the axis.
-    limit : float, optional
-        Detection limit, drawn as a line.
-    until : float, optional
-        Last day shown.
-    words : tuple of str
-        What the variables are called in the legend, if there are several.
-    """
-
-    title: str
-    variables: tuple[str, ...]
-    log: bool = False
-    bottom: float | None = None
-    limit: float | None = None
-    until: float | None = None
-    words: tuple[str, ...] = ()
-
-
-PANELS = (
-    Panel("CAR-T cells in blood", ("car_t",), log=True, bottom=1e-3),
-    Panel(
-        "Leukemia",
-        ("leukemia_cd19_positive", "leukemia_cd19_negative"),
-        log=True,
-        bottom=1.0,
-        limit=1e8,
-        words=("CD19-positive leukemia", "CD19-negative leukemia"),
-    ),
-    Panel("B cells in blood", ("b_cells",), log=True, bottom=0.1, limit=10.0),
-    Panel("HBV DNA", ("hbv_dna",), log=True, bottom=1e-2, limit=10.0),
-    Panel("ALT", ("alt",)),
-    Panel("Anti-HBs", ("anti_hbs",), log=True, bottom=0.1, limit=10.0),
-    Panel("IL-6 (first 60 days)", ("il6",), log=True, until=60.0),
-    Panel("Entecavir in plasma", ("entecavir",)),
-    Panel("Tocilizumab in serum (first 60 days)", ("tocilizumab",), until=60.0),
-)
-"""Panels of the flagship model's page, in reading order."""
 
 
 def trajectories(
@@ -167,6 +107,8 @@ def trajectories(
                         curve,
                         color=color,
                         linestyle=style,
+                        # Broad below, narrow above: courses that coincide are all seen.
+                        linewidth=max(1.0, 3.0 - 0.9 * group) if by else 1.5,
                         label=words if row == 0 and words else None,
                     )
                 continue
@@ -182,133 +124,15 @@ def trajectories(
         ax.axhline(limit, color=LIMIT, linewidth=1.0, linestyle=(0, (1, 1.5)))
     ax.set_xlim(time[0], time[-1] if until is None else until)
     ax.set_xlabel(f"Time ({unit_text(unit_of(dataset['time']))})")
-    ax.set_ylabel(label_of(dataset[names[0]]) if len(names) == 1 else _unit_label(dataset, names))
+    ax.set_ylabel(label_of(dataset[names[0]]) if len(names) == 1 else unit_label(dataset, names))
     ax.set_title(title)
     if legend and ax.get_legend_handles_labels()[0]:
         ax.legend()
     return ax
 
 
-def trajectory_figure(
-    dataset: xr.Dataset,
-    *,
-    by: str | None = None,
-    percentiles: tuple[float, float] | None = (5.0, 95.0),
-    patients: int = 3,
-    panels: Sequence[Panel] = PANELS,
-    shading: Periods | None = None,
-    title: str = "",
-) -> Figure:
-    """Page of coupled panels: CAR-T, leukemia, B cells, HBV DNA, ALT, cytokine, drugs.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Result with the dimension "time", and perhaps "patient".
-    by : str, optional
-        Coordinate on "patient" whose labels get a color each.
-    percentiles, patients
-        As for `trajectories`.
-    panels : sequence of Panel
-        Panels; those without any variable in the result are left out.
-    shading : mapping, optional
-        Periods of therapy; read off the drug concentrations if not given.
-    title : str
-        Words above the page.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    with house_style():
-        kept = [panel for panel in panels if _present(dataset, panel)]
-        if not kept:
-            raise ScenarioError(
-                "trajectory_figure: the result has none of the variables of the panels. Save some "
-                f"of them: {', '.join(v for panel in panels for v in panel.variables)}."
-            )
-        columns = min(3, len(kept))
-        rows = -(-len(kept) // columns)
-        figure = Figure(figsize=(1.0 + 4.0 * columns, 0.9 + 2.6 * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        periods = therapy_periods(dataset) if shading is None else shading
-        for ax, panel in zip(axes, kept, strict=False):
-            _draw(
-                ax,
-                dataset,
-                panel,
-                by=by,
-                percentiles=percentiles,
-                patients=patients,
-                shading=periods,
-            )
-            ax.set_title(panel.title)
-        for ax in axes[len(kept) :]:
-            ax.remove()
-        letters(list(axes[: len(kept)]))
-        _page_legend(figure, dataset, kept, by, periods, percentiles)
-        if title:
-            figure.suptitle(title, fontsize=10.5)
-    return figure
-
-
-def example_figure(
-    dataset: xr.Dataset,
-    *,
-    by: str | None = None,
-    column: str = "strategy",
-    panels: Sequence[Panel] = PANELS,
-    title: str = "Example patients",
-) -> Figure:
-    """Single patients under a few strategies: a column a strategy, a color a group.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Result with the dimensions "patient" (one row an example) and "time", such as that of
-        `carsim.sweep.examples`.
-    by : str, optional
-        Label on "patient" that chooses the color; by default the one that is not `column`.
-    column : str
-        Label on "patient" that chooses the column; may be missing.
-    panels : sequence of Panel
-        Rows of the page; those without any variable in the result are left out.
-    title : str
-        Words above the page.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    labels = [str(name) for name in text_labels(dataset) if name != column]
-    by = next(iter(labels), None) if by is None else by
-    with house_style():
-        kept = [panel for panel in panels if _present(dataset, panel)]
-        parts = groups_of(dataset, column if column in dataset.coords else None)
-        figure = Figure(
-            figsize=(1.2 + 4.4 * len(parts), 1.2 + 1.75 * len(kept)), layout="constrained"
-        )
-        axes = figure.subplots(len(kept), len(parts), squeeze=False, sharey="row")
-        for number, (name, part) in enumerate(parts):
-            periods = therapy_periods(part)
-            for row, panel in enumerate(kept):
-                ax = axes[row, number]
-                _draw(ax, part, panel, by=by, percentiles=None, patients=0, shading=periods)
-                ax.set_title(
-                    f"{capital(name)}\n\n{panel.title}" if row == 0 and name else panel.title
-                )
-                if number:
-                    ax.set_ylabel("")
-                if row < len(kept) - 1 and kept[row + 1].until == panel.until:
-                    ax.set_xlabel("")
-        periods = {k: v for _, part in parts for k, v in therapy_periods(part).items()}
-        _page_legend(figure, dataset, kept, by, periods, None)
-        figure.suptitle(title, fontsize=10.5)
-    return figure
-
-
 def therapy_periods(dataset: xr.Dataset) -> dict[str, list[tuple[float, float]]]:
-    """When any patient has a drug, read off its concentration.
+    """When patients have a drug, read off its concentration.
 
     Parameters
     ----------
@@ -318,8 +142,8 @@ def therapy_periods(dataset: xr.Dataset) -> dict[str, list[tuple[float, float]]]
     Returns
     -------
     dict of str to list of (start, stop)
-        Drugs with their periods above 5 % of the largest concentration; drugs never given are
-        left out.
+        Drugs with the periods in which a tenth of the patients or more is above 5 % of the
+        largest concentration; drugs never given are left out.
     """
     words = {
         "lymphodepletion": "Lymphodepletion",
@@ -332,11 +156,12 @@ def therapy_periods(dataset: xr.Dataset) -> dict[str, list[tuple[float, float]]]
     for name, text in words.items():
         if name not in dataset:
             continue
-        curve = np.asarray(np.nan_to_num(_curves(dataset[name])).max(axis=0), dtype=np.float64)
-        top = float(curve.max())
+        curves = np.nan_to_num(_curves(dataset[name]))
+        top = float(np.max(curves))
         if not top > 0:
             continue
-        given = np.concatenate([[False], curve > 0.05 * top, [False]]).astype(int)
+        has_it = np.mean(curves > 0.05 * top, axis=0) >= 0.1
+        given = np.concatenate([[False], has_it, [False]]).astype(int)
         first, last = np.flatnonzero(np.diff(given) == 1), np.flatnonzero(np.diff(given) == -1)
         periods[text] = [
             (float(time[a]), float(time[min(b, len(time) - 1)]))
@@ -348,85 +173,18 @@ def therapy_periods(dataset: xr.Dataset) -> dict[str, list[tuple[float, float]]]
 _SHADES = {"Lymphodepletion": "#C9B7A4", "Entecavir": SHADE, "Tocilizumab": "#CFE0EA"}
 
 
+def shade_color(name: str) -> str:
+    """Return the color behind the lines while a drug is given."""
+    return _SHADES.get(name, "#DDDDDD")
+
+
 def shade(ax: Axes, periods: Periods) -> None:
     """Draw periods of therapy behind the lines of an axes."""
     for number, (name, spans) in enumerate(periods.items()):
-        color = _SHADES.get(name, "#DDDDDD")
         for start, stop in spans:
-            ax.axvspan(start, stop, color=color, linewidth=0, zorder=-10 + number, alpha=0.7)
-
-
-def _draw(
-    ax: Axes,
-    dataset: xr.Dataset,
-    panel: Panel,
-    *,
-    by: str | None,
-    percentiles: tuple[float, float] | None,
-    patients: int,
-    shading: Periods,
-) -> None:
-    given = [name for name in panel.variables if name in dataset]
-    trajectories(
-        dataset,
-        given,
-        by=by,
-        percentiles=percentiles,
-        patients=patients,
-        log=panel.log,
-        bottom=panel.bottom,
-        limit=panel.limit,
-        until=panel.until,
-        shading=shading,
-        ax=ax,
-        legend=False,
-    )
-    ax.set_ylabel(_unit_label(dataset, given))
-
-
-def _present(dataset: xr.Dataset, panel: Panel) -> bool:
-    """Whether the result has anything to show in a panel (a drug never given has not)."""
-    given = [name for name in panel.variables if name in dataset]
-    return any(bool(np.nanmax(np.abs(dataset[name].values)) > 0) for name in given)
-
-
-def _page_legend(
-    figure: Figure,
-    dataset: xr.Dataset,
-    panels: Sequence[Panel],
-    by: str | None,
-    periods: Periods,
-    percentiles: tuple[float, float] | None,
-) -> None:
-    handles: list[Line2D | Patch] = [
-        Line2D([], [], color=COLORS[i % len(COLORS)], label=label)
-        for i, (label, _) in enumerate(groups_of(dataset, by))
-        if label
-    ]
-    for panel in panels:
-        handles += [
-            Line2D([], [], color="#444444", linestyle=LINE_STYLES[i], label=text)
-            for i, text in enumerate(panel.words)
-        ]
-    if percentiles is not None and dataset.sizes.get("patient", 1) > 1:
-        handles.append(Line2D([], [], color="#444444", linewidth=2.0, label="median"))
-        span = f"{percentiles[0]:g}th to {percentiles[1]:g}th percentile"
-        handles.append(Patch(color="#444444", alpha=0.25, linewidth=0, label=span))
-        handles.append(Line2D([], [], color="#444444", linewidth=0.6, label="single patients"))
-    handles += [
-        Patch(color=_SHADES.get(name, "#DDDDDD"), linewidth=0, label=name) for name in periods
-    ]
-    handles.append(
-        Line2D(
-            [],
-            [],
-            color=LIMIT,
-            linewidth=1.0,
-            linestyle=(0, (1, 1.5)),
-            label="detection limit or threshold",
-        )
-    )
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
+            ax.axvspan(
+                start, stop, color=shade_color(name), linewidth=0, zorder=-10 + number, alpha=0.7
+            )
 
 
 def _curves(variable: xr.DataArray) -> NDArray[np.float64]:
@@ -465,6 +223,7 @@ def _short(name: str, names: Sequence[str]) -> str:
     return name[common:].strip("_").replace("_", " ").replace("cd19 ", "CD19-") or name
 
 
-def _unit_label(dataset: xr.Dataset, names: Sequence[str]) -> str:
+def unit_label(dataset: xr.Dataset, names: Sequence[str]) -> str:
+    """Return the unit that some variables share, for an axis without words."""
     unit = unit_text(unit_of(dataset[names[0]]))
     return unit if unit else "1"

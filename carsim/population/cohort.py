@@ -363,11 +363,17 @@ def _check_support(
         raise ScenarioError(
             f"{where}: '{name}' is computed by the model from other parameters. Vary those."
         )
-    ends = [
-        distribution.values(np.full(centers.shape, score), centers)
-        for score in (-largest_score, largest_score)
-    ]
+    with np.errstate(over="ignore"):
+        ends = [
+            distribution.values(np.full(centers.shape, score), centers)
+            for score in (-largest_score, largest_score)
+        ]
     low, high = float(np.min(ends)), float(np.max(ends))
+    if not np.isfinite([low, high]).all():
+        raise ScenarioError(
+            f"{where}: the {distribution.kind} distribution of '{name}' is so wide that it can "
+            f"draw {high:g} {parameter.unit}. Make it narrower."
+        )
     if parameter.lower <= low and high <= parameter.upper:
         return
     bounds = f"{parameter.lower:g} to {parameter.upper:g} {parameter.unit}"

@@ -190,7 +190,7 @@ class LogNormal(Distribution):
     def _scores(self, scores: Array, median: Array) -> Array:
         if self.lower == 0 and math.isinf(self.upper):
             return scores
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             low = np.log(np.divide(self.lower, median)) / self.spread
             high = np.log(np.divide(self.upper, median)) / self.spread
         if not np.all(_has_mass(low, high)):
@@ -368,8 +368,9 @@ def truncate(scores: Array, low: Array, high: Array) -> Array:
     -------
     float64 array, shape (n,)
     """
-    # In the upper half work with the mirrored tail, where probabilities keep their digits.
-    mirrored = low > 0
+    # Work with the tail in which probabilities keep their digits: that of the interval if it lies
+    # on one side of the mean, else that of the score.
+    mirrored = (low > 0) | ((high >= 0) & (scores > 0))
     sign = np.where(mirrored, -1.0, 1.0)
     first = np.where(mirrored, -high, low)
     last = np.where(mirrored, -low, high)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from carsim.sweep.block import BlockResult, compute_block
 from carsim.sweep.examples import examples
 from carsim.sweep.plan import Estimate, Plan, estimate, make_plan
+from carsim.sweep.rebuild import rebuild_sweep
 from carsim.sweep.result import Collector
 from carsim.sweep.run import run
 from carsim.sweep.sweep import Sweep
@@ -20,6 +21,7 @@ __all__ = [
     "estimate",
     "examples",
     "make_plan",
+    "rebuild_sweep",
     "run",
     "variables_of",
 ]

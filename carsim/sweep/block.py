@@ -83,7 +83,7 @@ def compute_block(
     BlockResult
         The numbers of a trajectory do not depend on the range it is computed in.
     """
-    from carsim.simulate import solve  # compiles; reading and planning a sweep needs none of it
+    from carsim.simulation import solve  # compiles; reading and planning a sweep needs none of it
 
     n = len(trajectories)
     status = np.full(n, int(Status.NOT_RUN), dtype=np.int16)

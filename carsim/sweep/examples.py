@@ -12,7 +12,7 @@ from carsim.dataset import assemble
 from carsim.design import Axis
 from carsim.population import Population
 from carsim.scenario import Scenario, prepare
-from carsim.sweep.axes import put_vectors, replaced, words_of
+from carsim.sweep.axes import put_vectors, replaced, unit_of, words_of
 from carsim.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -65,10 +65,12 @@ def _strategies(sweep: Sweep) -> list[tuple[str, dict[str, Any]]]:
     middle = {axis.path: _levels(axis)[len(_levels(axis)) // 2] for axis in axes}
     first = axes[0]
     levels = _levels(first)
+    unit = unit_of(sweep.scenario, first.path)
+    unit = "" if unit in ("", "1") else f" {unit}"
     picks = sorted({0, len(levels) // 2, len(levels) - 1})[:MOST_STRATEGIES]
     return [
         (
-            f"{words_of(sweep.scenario, first)}: {_shown(levels[k])}",
+            f"{words_of(sweep.scenario, first)}: {_shown(levels[k])}{unit}",
             {**middle, first.path: levels[k]},
         )
         for k in picks
@@ -154,7 +156,7 @@ def _course(
 
 
 def _simulated(scenario: Scenario, patient: int) -> xr.Dataset:
-    from carsim.simulate import solve_all  # compiles; reading and planning needs none of it
+    from carsim.simulation import solve_all  # compiles; reading and planning needs none of it
 
     one = np.array([patient], dtype=np.int64)
     parameters, initial, therapy = put_vectors(scenario, {}, one)

@@ -65,12 +65,15 @@ class Sweep:
         for axis in self.design.axes:
             check_axis(self.scenario, axis)
         self.requirements(self.scenario)
-        taken = {*self.scenario.model.parameter_names, *self.scenario.metrics}
+        taken = set(self.scenario.metrics)
+        population = self.scenario.population
+        if population is not None and population.mixture is not None:
+            taken.add(population.mixture.name)
         for axis in self.design.axes:
-            if axis.name in taken:
+            if axis.name in taken and axis is not self.membership:
                 raise ScenarioError(
-                    f"axis '{axis.path}': the name '{axis.name}' is taken by a parameter or a "
-                    f"metric of the result. Give the axis another name."
+                    f"axis '{axis.path}': the name '{axis.name}' is taken by a metric or the "
+                    f"mixture of the result. Give the axis another name."
                 )
 
     @property

@@ -1,9 +1,10 @@
 """Expressions as a graph without repetition, and their exact derivatives.
 
-Equations are traced by calling them with `Expression` objects. Every operation asks the `Graph` for a node;
-equal operations on equal operands get the same node, so common subexpressions are shared from the start and a
-derivative costs a few nodes instead of a copy of the tree. SymPy could do the same, but takes seconds where a
-model of fifty states takes this graph a tenth of one; the tests use SymPy as the independent judge.
+Equations are traced by calling them with `Expression` objects. Every operation asks the `Graph` for
+a node; equal operations on equal operands get the same node, so common subexpressions are shared
+from the start and a derivative costs a few nodes instead of a copy of the tree. SymPy could do the
+same, but takes seconds where a model of fifty states takes this graph a tenth of one; the tests use
+SymPy as the independent judge.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from carsim.errors import ModelError
 
 _Key = tuple[Any, ...]
 
-CONDITIONS = frozenset({"less", "both", "either"})
+CONDITIONS = frozenset({"less", "at_most", "both", "either"})
 """Operations that give true or false; they have no derivative."""
 
 TINY = 1e-300
@@ -102,6 +103,24 @@ class Expression:
     def __gt__(self, other: object) -> Expression:
         return self.graph.compare(self.graph.lift(other), self)
 
+    def __le__(self, other: object) -> Expression:
+        return self.graph.compare_at_most(self, self.graph.lift(other))
+
+    def __ge__(self, other: object) -> Expression:
+        return self.graph.compare_at_most(self.graph.lift(other), self)
+
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
+        return (self <= other) & (self >= other)
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+        return (self < other) | (self > other)
+
+    # Nodes are shared, so that identity is equality; `==` is an operation of the equations.
+    __hash__ = object.__hash__
+
+    def __invert__(self) -> Expression:
+        return self.graph.opposite(self)
+
     def __and__(self, other: object) -> Expression:
         return self.graph.both(self, self.graph.lift(other))
 
@@ -112,15 +131,10 @@ class Expression:
 
     __ror__ = __or__
 
-    # At a point where both sides are equal the two strict forms differ from these only on a set of
-    # measure zero, where no integrator can tell them apart.
-    __le__ = __lt__
-    __ge__ = __gt__
-
     def __bool__(self) -> bool:
         raise ModelError(
-            "a Python `if`, `and`, `or`, `min` or `max` was applied to a state or parameter. The equations "
-            "are traced once for all values, so both branches must be written: use "
+            "a Python `if`, `and`, `or`, `min` or `max` was applied to a state or parameter. The "
+            "equations are traced once for all values, so both branches must be written: use "
             "carsim.math.where(condition, a, b), minimum(a, b) or maximum(a, b)."
         )
 
@@ -128,8 +142,8 @@ class Expression:
         value = self.constant
         if value is None:
             raise ModelError(
-                "a state or parameter was turned into a number inside the equations (by float(), math.exp, "
-                "numpy or similar). Use the functions of carsim.math instead."
+                "a state or parameter was turned into a number inside the equations (by float(), "
+                "math.exp, numpy or similar). Use the functions of carsim.math instead."
             )
         return value
 
@@ -191,6 +205,7 @@ class Graph:
         return self._dependencies[node.index]
 
     def add(self, a: Expression, b: Expression) -> Expression:
+        """``a + b``, simplified."""
         x, y = a.constant, b.constant
         if x is not None and y is not None:
             return self.constant(x + y)
@@ -207,6 +222,7 @@ class Graph:
         return self._node("add", a, b)
 
     def subtract(self, a: Expression, b: Expression) -> Expression:
+        """``a - b``, simplified."""
         x, y = a.constant, b.constant
         if x is not None and y is not None:
             return self.constant(x - y)
@@ -223,6 +239,7 @@ class Graph:
         return self._node("subtract", a, b)
 
     def negate(self, a: Expression) -> Expression:
+        """``-a``, simplified."""
         if a.constant is not None:
             return self.constant(-a.constant)
         if a.operation == "negate":
@@ -232,6 +249,7 @@ class Graph:
         return self._node("negate", a)
 
     def multiply(self, a: Expression, b: Expression) -> Expression:
+        """``a * b``, simplified."""
         x, y = a.constant, b.constant
         if x is not None and y is not None:
             return self.constant(x * y)
@@ -264,6 +282,7 @@ class Graph:
         return self._node("reciprocal", a)
 
     def divide(self, a: Expression, b: Expression) -> Expression:
+        """`a` times the reciprocal of `b`."""
         if b.constant == 0.0:
             raise ModelError("the equations divide by the number 0. Check the denominators.")
         if a.constant is not None and b.constant is not None:
@@ -288,6 +307,27 @@ class Graph:
             return self.constant(float(a.constant < b.constant))
         return self._node("less", a, b)
 
+    def compare_at_most(self, a: Expression, b: Expression) -> Expression:
+        """The condition ``a <= b``; a pool that has vanished is exactly zero: equality counts."""
+        if a.constant is not None and b.constant is not None:
+            return self.constant(float(a.constant <= b.constant))
+        return self._node("at_most", a, b)
+
+    def opposite(self, a: Expression) -> Expression:
+        """The condition that `a` does not hold."""
+        if a.constant is not None:
+            return self.zero if a.constant else self.one
+        match a.operation, a.arguments:
+            case "less", (b, c):
+                return self.compare_at_most(c, b)
+            case "at_most", (b, c):
+                return self.compare(c, b)
+            case "both", (b, c):
+                return self.either(self.opposite(b), self.opposite(c))
+            case "either", (b, c):
+                return self.both(self.opposite(b), self.opposite(c))
+        raise ModelError("`~` was applied to a value. It negates a comparison such as x > 0.")
+
     def both(self, a: Expression, b: Expression) -> Expression:
         """The condition that `a` and `b` hold."""
         if a.constant is not None:
@@ -305,6 +345,7 @@ class Graph:
         return self._node("either", a, b)
 
     def where(self, condition: Expression, a: Expression, b: Expression) -> Expression:
+        """`a` where the condition holds, else `b`."""
         if condition.constant is not None:
             return a if condition.constant else b
         if condition.operation not in CONDITIONS:
@@ -314,11 +355,13 @@ class Graph:
         return a if a is b else self._node("where", condition, a, b)
 
     def minimum(self, a: Expression, b: Expression) -> Expression:
+        """The smaller of two values."""
         if a.constant is not None and b.constant is not None:
             return self.constant(min(a.constant, b.constant))
         return a if a is b else self._node("minimum", *self._constant_last(a, b))
 
     def maximum(self, a: Expression, b: Expression) -> Expression:
+        """The larger of two values."""
         if a.constant is not None and b.constant is not None:
             return self.constant(max(a.constant, b.constant))
         return a if a is b else self._node("maximum", *self._constant_last(a, b))
@@ -333,6 +376,7 @@ class Graph:
         return self._node(name, a)
 
     def power(self, x: Expression, n: Expression) -> Expression:
+        """``max(x, 0) ** n``; products where n is a small whole number."""
         exponent = n.constant
         clamped = self.maximum(x, self.zero)
         if exponent is not None and exponent == int(exponent) and 0 <= exponent <= 16:
@@ -342,6 +386,7 @@ class Graph:
         return self._node("power", self.maximum(x, self.constant(TINY)), n)
 
     def hill(self, x: Expression, k: Expression, n: Expression) -> Expression:
+        """``x^n / (k^n + x^n)``; products where n is a small whole number."""
         exponent = n.constant
         if exponent == 1.0:
             return self.divide(x, self.add(k, x))
@@ -353,15 +398,15 @@ class Graph:
     def function(self, name: str, arguments: tuple[Any, ...]) -> Expression:
         """Apply a function of `carsim.math` by name."""
         lifted = [self.lift(a) for a in arguments]
-        make: Callable[..., Expression] | None = {
+        make: dict[str, Callable[..., Expression]] = {
             "where": self.where,
             "minimum": self.minimum,
             "maximum": self.maximum,
             "power": self.power,
             "hill": self.hill,
-        }.get(name)
-        if make is not None:
-            return make(*lifted)
+        }
+        if name in make:
+            return make[name](*lifted)
         if name == "abs":
             (a,) = lifted
             return self.where(self.compare(a, self.zero), self.negate(a), a)
@@ -378,6 +423,7 @@ class Graph:
             "multiply": self.multiply,
             "reciprocal": self.reciprocal,
             "less": self.compare,
+            "at_most": self.compare_at_most,
             "both": self.both,
             "either": self.either,
         }

@@ -1,7 +1,8 @@
 """Which entries of a matrix can be nonzero, and in which order to eliminate.
 
-The matrix of a Rosenbrock step is ``I / gamma - h J`` with the sparsity of the Jacobian J. Its factors are
-computed by straight-line code, so the order of elimination and the fill-in are decided once, here.
+The matrix of a Rosenbrock step is ``I / gamma - h J`` with the sparsity of the Jacobian J. Its
+factors are computed by straight-line code, so the order of elimination and the fill-in are decided
+once, here.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ class Elimination:
 def eliminate(size: int, nonzeros: set[tuple[int, int]]) -> Elimination:
     """Order the elimination of a matrix by Markowitz counts on the diagonal.
 
-    At each step the diagonal entry with the smallest ``(row entries - 1) * (column entries - 1)`` is taken,
-    the usual bound on the fill-in it can cause (H. M. Markowitz, Management Science 3:255, 1957). Ties go
-    to the smaller index, so the result is reproducible.
+    At each step the diagonal entry with the smallest ``(row entries - 1) * (column entries - 1)``
+    is taken, the usual bound on the fill-in it can cause (H. M. Markowitz, Management Science
+    3:255, 1957). Ties go to the smaller index, so the result is reproducible.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from carsim.errors import ModelError
-from carsim.symbolic.expression import Expression, Graph
+from carsim.symbolic.expression import CONDITIONS, Expression, Graph
 
 if TYPE_CHECKING:
     from carsim.model import Model
@@ -39,7 +39,7 @@ class Trace:
 
     @cached_property
     def jacobian(self) -> dict[tuple[int, int], Expression]:
-        """Derivative of row i's equation with respect to state j, where it is not identically zero."""
+        """Derivative of row i's equation with respect to state j, where it is not zero."""
         column = {symbol.index: j for j, symbol in enumerate(self.states)}
         found: dict[tuple[int, int], Expression] = {}
         for i, equation in enumerate(self.derivatives):
@@ -89,6 +89,6 @@ def trace(model: Model) -> Trace:
     derivatives = tuple(graph.lift(f) for f in model.flatten(model.rhs(time, y, p)))
     observables = tuple(graph.lift(o.function(time, y, p)) for o in model.observables)
     for name, equation in zip(model.state_names, derivatives, strict=True):
-        if equation.operation == "less":
+        if equation.operation in CONDITIONS:
             raise ModelError(f"{model.name}: d({name})/dt is a condition, not a value.")
     return Trace(graph, time, states, parameters, derivatives, observables)

@@ -16,7 +16,7 @@ import xarray as xr
 
 from carsim.metrics import FirstBelow, Maximum, Minimum, TimeOfMaximum, ValueAt
 from carsim.scenario import Solver
-from carsim.simulate import simulate
+from carsim.simulation import simulate
 from carsim.therapy import Dose, TherapyItem
 from carsim_models.cart_b_all import MODEL
 

@@ -7,10 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
 
 from carsim.metrics import AreaUnder, Maximum, Minimum, TimeOfMaximum, ValueAt
+from carsim.population import (
+    Distribution,
+    LogNormal,
+    LogUniform,
+    Population,
+    TruncatedNormal,
+)
 from carsim.scenario import Solver
-from carsim.simulate import simulate
+from carsim.simulation import simulate
 from carsim.therapy import Dose, Infusion, TherapyItem
 from carsim_models.cart_b_all import MODEL as CAR_T_SIDE
 from carsim_models.cart_hbv import MODEL
@@ -163,13 +171,13 @@ def test_patient_without_therapy_stays_put(phase: str) -> None:
 
 
 def test_deeper_lymphodepletion_lets_the_virus_higher() -> None:
-    peaks = []
-    for depth in (0.0, 0.5, 1.0, 2.0):
-        conditioning = Dose("lymphodepletion", depth, [-5.0, -4.0, -3.0])
-        result = run({**STANDARD, "conditioning": conditioning})
-        peaks.append(float(result["hbv_peak"]))
-    assert peaks[0] < peaks[1] < peaks[2] < peaks[3]
-    assert peaks[3] - peaks[1] > 1.0
+    for infusion in ({}, {"infusion": STANDARD["infusion"]}):
+        peaks = []
+        for depth in (0.5, 1.0, 2.0):
+            conditioning = Dose("lymphodepletion", depth, [-5.0, -4.0, -3.0])
+            peaks.append(float(run({"conditioning": conditioning, **infusion})["hbv_peak"]))
+        assert peaks[0] < peaks[1] < peaks[2]
+        assert peaks[2] - peaks[0] > 2.0
 
 
 def test_standard_lymphodepletion_has_its_stated_effect() -> None:
@@ -275,16 +283,16 @@ def test_immune_recovery() -> None:
 
 
 def test_entecavir_pharmacokinetics() -> None:
-    """Label, 0.5 mg: Cmax 4.2 and trough 0.3 ng/mL at steady state, half-life 128 to 149 h."""
+    """Label, 0.5 mg: Cmax 4.2 and trough 0.3 ng/mL after 6 to 10 days, half-life 128 to 149 h."""
     doses: dict[str, TherapyItem] = {
-        "entecavir": Dose("entecavir", 0.5, 0.0, every=1.0, until=40.0)
+        "entecavir": Dose("entecavir", 0.5, 0.0, every=1.0, until=14.0)
     }
-    times = np.r_[np.linspace(0.0, 1.0, 241), np.linspace(39.0, 40.0, 241), 60.0, 65.0]
+    times = np.r_[np.linspace(0.0, 1.0, 241), np.linspace(13.0, 14.0, 241), 40.0, 45.0]
     result = simulate(
         MODEL,
         parameters={"leukemia.initial_cells": 0.0},
         therapy=doses,
-        stop=70.0,
+        stop=50.0,
         save_at=times,
         outputs=["entecavir", "antiviral_efficacy"],
         solver=FINE,
@@ -295,11 +303,11 @@ def test_entecavir_pharmacokinetics() -> None:
     assert steady.max() == pytest.approx(4.2, rel=0.1)
     assert steady[-1] == pytest.approx(0.3, rel=0.1)
     assert np.trapezoid(steady, 24.0 * day) == pytest.approx(14.8, rel=0.1)
-    assert 24.0 * (day[np.argmax(steady)] - 39.0) == pytest.approx(0.7, abs=0.3)
+    assert 24.0 * (day[np.argmax(steady)] - 13.0) == pytest.approx(0.7, abs=0.3)
     half_life = 24.0 * 5.0 * np.log(2.0) / np.log(plasma[-2] / plasma[-1])
     assert 128.0 < half_life < 149.0
-    accumulation = np.trapezoid(steady, day) / np.trapezoid(first, times[:241])
-    assert accumulation == pytest.approx(2.0, rel=0.1)
+    at_last = 500.0 / 772.8  # area of a day at steady state: dose over clearance, ug*day/L
+    assert at_last / np.trapezoid(first, times[:241]) == pytest.approx(2.0, rel=0.1)
 
 
 def test_potency_is_the_effect_of_the_standard_dose() -> None:
@@ -369,3 +377,71 @@ def test_product_changes_persistence() -> None:
     }
     late = {name: float(course.sel(time=180.0)) for name, course in courses.items()}
     assert late["19-28z"] < late["1928zT2"] < late["19-BBz"]
+
+
+def reactivated(
+    phase: str,
+    parameters: Mapping[str, Distribution],
+    therapy: Mapping[str, TherapyItem] = STANDARD,
+) -> float:
+    """Share of 400 patients of docs/flagship.md with reactivation (AASLD 2018) in 24 months."""
+    patients = Population(
+        size=400,
+        seed=20201,
+        parameters={
+            "hbv.kappa": LogNormal(0.5, sigma=0.7),
+            "t_cell.kappa_L": LogNormal(0.86, sigma=0.54),
+            "t_cell.tau_L": LogNormal(200.0, sigma=0.5),
+            "hbv.beta_p": LogNormal(1.22e-8, sigma=0.25),
+            "hbv.K_Ab": LogNormal(1.0, sigma=0.5),
+            "leukemia.initial_cells": LogUniform(1e8, 1e12),
+            **parameters,
+        },
+    )
+    result = simulate(
+        MODEL,
+        variants=[phase],
+        population=patients,
+        therapy=therapy,
+        start=-14.0,
+        stop=730.0,
+        save_at=np.r_[-14.0, np.arange(0.0, 731.0, 28.0)],
+        outputs=["hbv_dna", "hbsag"],
+    )
+    dna: NDArray[np.float64] = result["hbv_dna"].to_numpy()
+    if phase == "inactive_carrier":
+        event = np.any(dna >= 100.0 * dna[:, :1], axis=1)
+    else:
+        event = np.any((dna >= 10.0) | (result["hbsag"].to_numpy() > 0.05), axis=1)
+    return float(np.mean(event, where=result["status"].to_numpy() == 0))
+
+
+RESOLVED: Mapping[str, Distribution] = {
+    "hbv.E_0": TruncatedNormal(2.0, 0.35, lower=1.1),
+    "hbv.C_0": LogNormal(3.0, sigma=1.8),
+}
+CARRIER: Mapping[str, Distribution] = {"hbv.dna_0": LogNormal(300.0, sigma=0.8)}
+
+
+def test_resolved_cohorts_of_li_2021() -> None:
+    """None treated: 2 of 9 without anti-HBs (95 % interval 3 to 60 %), 0 of 21 with (0 to 16 %)."""
+    assert 0.1 < reactivated("resolved_no_anti_hbs", RESOLVED) < 0.4
+    assert reactivated("resolved_anti_hbs", RESOLVED) < 0.02
+
+
+def test_carriers_and_steroid_of_cheng_2003() -> None:
+    """Chemotherapy of carriers: 38 % reactivate without and 73 % with steroid."""
+    without = reactivated("inactive_carrier", CARRIER)
+    with_steroid = reactivated("inactive_carrier", CARRIER, {**STANDARD, **STEROID})
+    assert 0.2 < without < 0.5
+    assert 0.1 < with_steroid - without < 0.5
+
+
+def test_longer_prophylaxis_protects_carriers_better() -> None:
+    shares = [
+        reactivated("inactive_carrier", CARRIER, {**STANDARD, **entecavir(-7.0, stop)})
+        for stop in (30.0, 180.0, 365.0, 730.0)
+    ]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.1
+    assert shares[-1] == 0.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from carsim.scenario import Solver
-from carsim.simulate import simulate
+from carsim.simulation import simulate
 from carsim_models.dahari_2009 import MODEL
 
 DAYS = [0.0, 2.0, 7.0, 14.0, 28.0, 56.0, 84.0, 168.0, 365.0]

@@ -10,7 +10,7 @@ import xarray as xr
 
 from carsim.metrics import FirstAbove, Maximum, TimeOfMaximum, ValueAt
 from carsim.scenario import Solver
-from carsim.simulate import simulate
+from carsim.simulation import simulate
 from carsim.therapy import TherapyItem, Window
 from carsim_models.hbv_immunodepletion import MODEL
 

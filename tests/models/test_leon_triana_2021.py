@@ -9,7 +9,7 @@ import pytest
 
 from carsim.metrics import Maximum, TimeOfMaximum, ValueAt
 from carsim.scenario import Solver
-from carsim.simulate import simulate
+from carsim.simulation import simulate
 from carsim_models.leon_triana_2021 import MODEL
 
 FINE = Solver(rtol=1e-9)

@@ -8,7 +8,7 @@ import pytest
 from carsim.engine.tableaus import METHODS
 from carsim.metrics import AreaUnder
 from carsim.scenario import Solver
-from carsim.simulate import simulate
+from carsim.simulation import simulate
 from carsim.therapy import Window
 from carsim_models.stein_2019 import MODEL
 

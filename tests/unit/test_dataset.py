@@ -110,8 +110,15 @@ def test_variables_have_units_and_words() -> None:
 
 def test_values_that_differ_between_patients_are_coordinates() -> None:
     therapy = {"drip": Infusion("iv", 0.0, stop=np.array([1.0, 2.0, 3.0]), rate=1.0)}
-    prepared = three_patients(therapy=therapy, metrics={"CL": Maximum("concentration")})
+    prepared = three_patients(
+        therapy=therapy,
+        metrics={"CL": Maximum("concentration")},
+        initial={"central": np.array([1.0, 2.0, 3.0])},
+        stop=np.array([4.0, 4.0, 5.0]),
+    )
     result = assemble(prepared, made_up(prepared))
+    assert result["initial.central"].values.tolist() == [1.0, 2.0, 3.0]
+    assert result["simulation_stop"].values.tolist() == [4.0, 4.0, 5.0]
     assert result["therapy.drip.stop"].values.tolist() == [1.0, 2.0, 3.0]
     assert "parameter:CL" in result.coords  # a metric took the name
     assert "CL" in result.data_vars

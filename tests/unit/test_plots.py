@@ -140,7 +140,7 @@ def test_risk_map_figure_has_a_column_for_each_group_and_one_scale() -> None:
     assert len({ax.images[0].get_clim() for ax in maps}) == 1
     curves = [ax for ax in figure.axes if ax.lines]
     assert len({ax.get_ylim() for ax in curves}) == 1
-    assert "Patients left out per cell: at most 1" in figure.get_suptitle()
+    assert "At most 1 patients a cell were left out" in figure.get_suptitle()
 
 
 def test_incidence_ends_at_the_risk(ax: Axes) -> None:
@@ -288,7 +288,7 @@ def test_units_and_percentages_as_printed() -> None:
     assert unit_text("cell/uL") == "cells/µL"
     assert unit_text("day*cell/uL") == "days·cells/µL"
     assert unit_text("1") == ""
-    assert [percent(p) for p in (0.0, 0.004, 0.0094, 0.01, 0.25)] == ["0", "0.4", "0.9", "1", "25"]
+    assert [percent(p) for p in (0.0, 4e-4, 0.004, 0.0094, 0.01)] == ["0", "0", "0.4", "0.9", "1"]
     assert [ceiling(np.array([p])) for p in (0.0, 0.05, 0.051, 0.83, np.nan)] == [
         0.01, 0.05, 0.1, 0.9, 1.0,
     ]  # fmt: skip

@@ -30,6 +30,7 @@ from carsim.population import (
     Uniform,
     uniforms,
 )
+from carsim.population.streams import LARGEST_SCORE
 
 TOY = Assumed("a test")
 
@@ -94,6 +95,17 @@ def test_a_logit_normal_is_normal_on_the_logit_scale() -> None:
     drawn = draw(LogitNormal(0.3, 0.8))
     logit = np.log(drawn / (1 - drawn))
     assert stats.kstest(logit, stats.norm(math.log(0.3 / 0.7), 0.8).cdf).pvalue > 1e-3
+
+
+def test_the_furthest_scores_stay_finite() -> None:
+    furthest = np.array([-LARGEST_SCORE, LARGEST_SCORE])
+    for distribution, _ in KINDS:
+        low, high = distribution.values(furthest, np.full(2, 0.5))
+        assert math.isfinite(low)
+        assert math.isfinite(high)
+        assert low < high
+    half = TruncatedNormal(0.0, 1.0, lower=0.0)
+    assert half.values(furthest, furthest)[1] == pytest.approx(8.29, abs=0.01)
 
 
 def test_a_truncated_lognormal_stays_between_its_bounds() -> None:

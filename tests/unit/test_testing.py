@@ -136,7 +136,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     kernels = SimpleNamespace(compile_model=Program)
     monkeypatch.setitem(sys.modules, "carsim.kernels", kernels)
-    monkeypatch.setitem(sys.modules, "carsim.simulate", SimpleNamespace(simulate=simulate))
+    monkeypatch.setitem(sys.modules, "carsim.simulation", SimpleNamespace(simulate=simulate))
     return steer
 
 

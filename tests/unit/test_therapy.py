@@ -23,6 +23,7 @@ from carsim.therapy import (
     check_scaled_windows,
     check_therapy,
     compile_therapy,
+    most_actions,
 )
 
 MODEL: Model = load_model(str(Path(__file__).with_name("one_compartment.py")))
@@ -390,6 +391,17 @@ def test_stops_of_a_block_are_those_of_the_whole() -> None:
     whole = stops_of(therapy, n=20)
     part = stops_of({name: item.take(7, 12) for name, item in therapy.items()}, n=5)
     assert [rows(part, i) for i in range(5)] == [rows(whole, i) for i in range(7, 12)]
+
+
+def test_memory_is_planned_for_the_patient_with_most_doses() -> None:
+    therapy: dict[str, TherapyItem] = {
+        "pill": Dose("split", 1.0, at=0.0, every=1.0, until=np.array([-1.0, 100.0])),
+        "drip": Infusion("iv", 0.0, duration=0.5, rate=1.0, every=np.array([50.0, 10.0])),
+        "window": Window("CL", scale=0.5, start=1.0),
+    }
+    most = most_actions(MODEL, therapy, 100.0)
+    stops = stops_of(therapy, n=2, stop=100.0)
+    assert np.diff(stops.offsets).max() <= most <= np.diff(stops.offsets).max() + 10
 
 
 def test_a_hundred_thousand_patients_compile_in_less_than_a_second() -> None:

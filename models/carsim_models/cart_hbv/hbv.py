@@ -19,7 +19,8 @@ from carsim_models.cart_hbv.sources import CORTES_RIOS, DAHARI
 
 CODE = CORTES_RIOS.at("fixed parameters")
 FIT = Assumed("fitted by hand to the cohorts in docs/flagship.md")
-TARGET = Derived("target of the patient's phase")
+TARGET = Assumed("typical inactive carrier; the variants of hbv_phases.py set it for each phase")
+CHOSEN = Assumed("no source; chosen so that all phases have a steady state")
 INVERSE = Derived("steady state of the phase, see hbv_steady_state.py")
 
 
@@ -100,10 +101,12 @@ class HBVRates(Parameters):
         lower=1e-15,
     )
     theta: float = parameter(
-        1.0e-3, "1", "cured cells that stay silenced", FIT, plausible=(1e-4, 1e-2), upper=1.0
+        1.0e-3, "1", "cured cells that stay silenced", CHOSEN, plausible=(1e-4, 1e-2), upper=1.0
     )
-    a_0: float = parameter(1.0e-4, "1/day", "waking without effectors", FIT, plausible=(1e-5, 1e-3))
-    K_a: float = parameter(0.5, "1", "effectors that halve the waking", FIT, lower=1e-6)
+    a_0: float = parameter(
+        1.0e-4, "1/day", "waking without effectors", CHOSEN, plausible=(1e-5, 1e-3)
+    )
+    K_a: float = parameter(0.5, "1", "effectors that halve the waking", CHOSEN, lower=1e-6)
     lambda_C: float = parameter(
         2.0e-4,
         "1/day",
@@ -112,7 +115,7 @@ class HBVRates(Parameters):
         plausible=(5e-5, 5e-3),
     )
     s_0: float = parameter(
-        2.3e-4, "IU/cell/day", "surface antigen from an infected cell when hbsag_0 is 0", FIT
+        2.3e-4, "IU/cell/day", "surface antigen from an infected cell when hbsag_0 is 0", CHOSEN
     )
     c_S: float = parameter(
         0.1,
@@ -140,9 +143,9 @@ class HBVRates(Parameters):
     alpha: float = parameter(
         0.1, "1/day", "largest growth of effectors", FIT, plausible=(0.03, 0.3), lower=1e-9
     )
-    E_m: float = parameter(5.0, "1", "capacity of effectors", FIT, lower=1e-6)
+    E_m: float = parameter(5.0, "1", "capacity of effectors", CHOSEN, lower=1e-6)
     K_E0: float = parameter(
-        1000.0, "cell/mL", "infected cells for half the growth, when dna_0 is 0", FIT, lower=1e-9
+        1000.0, "cell/mL", "infected cells for half the growth, when dna_0 is 0", CHOSEN, lower=1e-9
     )
     d_E: float = parameter(
         0.02, "1/day", "contraction of effectors", Assumed("Cortes-Rios 2025 has 0.01"), lower=1e-9
@@ -206,7 +209,7 @@ class HBVRates(Parameters):
         5000.0,
         "pg/mL",
         "signaling IL-6 that halves viral expression",
-        FIT,
+        Assumed("IL-6 lowers HBV capsids in culture; the concentration is a guess"),
         plausible=(2000.0, 20000.0),
         lower=1e-6,
     )

@@ -50,7 +50,7 @@ class TCellRates(Parameters):
         0.85,
         "1",
         "log-loss of competence in a standard course",
-        Derived("competence falls to 0.43, the mean with which Li 2021 is met (docs/flagship.md)"),
+        Assumed("competence falls to 0.43, with which Li 2021 is met (docs/flagship.md)"),
         plausible=(0.2, 2.0),
     )
     tau_L: float = parameter(

@@ -16,7 +16,7 @@ from carsim.model import Model
 from carsim.population import LogNormal, Population
 from carsim.registry import load_model
 from carsim.scenario import Scenario, Solver
-from carsim.simulate import prepare, simulate, solve, solve_all
+from carsim.simulation import prepare, simulate, solve, solve_all
 from carsim.therapy import AddTo, Dose, Event, Infusion, SetParameter, Window
 
 MODEL: Model = load_model(str(Path(__file__).with_name("one_compartment.py")))

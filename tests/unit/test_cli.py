@@ -1,0 +1,295 @@
+"""The command line: what it writes, what it says, and how it refuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from click.testing import CliRunner, Result
+
+from carsim.cli import main
+from carsim.cli.output import plan_target, replacing, write_result
+from carsim.errors import ConfigError
+
+MODEL = '''
+"""A drug that comes and goes (for tests)."""
+from carsim import Assumed, Model, Parameters, State, observable, parameter, route, state, variant
+
+TOY = Assumed("a test")
+
+
+class Amounts(State):
+    drug: float = state(1.0, "mg", "drug in the body")
+
+
+class Rates(Parameters):
+    k: float = parameter(0.5, "1/day", "elimination", TOY)
+    source: float = parameter(2.0, "mg/day", "endogenous source", TOY)
+    runaway: float = parameter(0.0, "1/mg/day", "self-amplification", TOY)
+
+
+def rhs(t, y, p):
+    return Amounts(drug=p.source - p.k * y.drug + p.runaway * y.drug * y.drug)
+
+
+@observable("mg", "half of the drug")
+def half(t, y, p):
+    return 0.5 * y.drug
+
+
+MODEL = Model(
+    "toy_cli",
+    rhs,
+    Amounts,
+    Rates,
+    observables=[half],
+    routes=[route("oral", "mg", "oral dose", {"drug": 1.0})],
+    variants=[variant("slow", "slow elimination", {"k": (0.1, TOY)}, group="speed")],
+    reference="Nobody (2000)",
+)
+'''
+
+RUN = """
+title = "A toy"
+model = "./toy.py"
+
+[time]
+stop = 10.0
+save_every = 2.5
+
+[therapy.tablet]
+kind = "dose"
+into = "oral"
+amount = 10
+at = 1.0
+
+[population]
+size = 20
+
+[population.parameters]
+source = { distribution = "lognormal", cv = 0.3 }
+
+[metrics.peak]
+kind = "maximum"
+of = "half"
+"""
+
+SWEEP = (
+    RUN
+    + """
+[sweep]
+[[sweep.axes]]
+path = "therapy.tablet.amount"
+values = [0, 10]
+"""
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "toy.py").write_text(MODEL)
+    (tmp_path / "run.toml").write_text(RUN)
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def carsim(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from carsim.cli import main; main(['--help'], standalone_mode=False); "
+        "print([m for m in ('numpy', 'scipy', 'numba', 'xarray', 'pydantic', 'matplotlib', "
+        "'pandas', 'rich') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "sweep" in found.stdout
+    assert found.stdout.splitlines()[-1] == "[]"
+
+
+def test_run_writes_courses_and_says_what(folder: Path) -> None:
+    result = carsim("run", "run.toml", "--no-figures", "--threads", "1")
+    assert result.exit_code == 0, result.output
+    assert "A toy" in result.output
+    assert "all 20 patients reached the end" in result.output
+    assert "wrote results/run/result.nc" in result.output
+    assert files(folder / "results") == ["run/config.toml", "run/result.nc"]
+    with xr.open_dataset(folder / "results/run/result.nc", engine="h5netcdf") as dataset:
+        assert dataset.half.dims == ("patient", "time")
+        assert dataset.sizes == {"patient": 20, "time": 5, "event": 0}
+        assert dataset.attrs["config"] == RUN
+
+
+def test_sweep_writes_endpoints_into_one_file(folder: Path) -> None:
+    result = carsim(
+        "sweep", "sweep.toml", "--out", "a/b.nc", "--set", "population.size=7", "--threads", "1"
+    )
+    assert result.exit_code == 0, result.output
+    assert "2 cells x 7 patients = 14 trajectories" in result.output
+    assert files(folder / "a") == ["b.nc"]
+    with xr.open_dataset(folder / "a/b.nc", engine="h5netcdf") as dataset:
+        assert dataset.peak.shape == (2, 7)
+        assert dataset.attrs["config_overrides"] == '["population.size=7"]'
+
+
+def test_the_saved_config_names_the_command(folder: Path) -> None:
+    change = "population.parameters.source={distribution='constant', value=1.0}"
+    result = carsim("run", "run.toml", "--out", "o", "--no-figures", "--set", change, "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    first, _, rest = (folder / "o/config.toml").read_text().partition("\n\n")
+    assert first.startswith("# carsim ")
+    assert "run run.toml --set 'population.parameters.source={distribution=" in first
+    assert rest == RUN
+
+
+def test_the_same_seed_writes_the_same_numbers(folder: Path) -> None:
+    for name, threads in (("a", "1"), ("b", "2")):
+        assert (
+            carsim("sweep", "sweep.toml", "--out", f"{name}.nc", "--threads", threads).exit_code
+            == 0
+        )
+    with (
+        xr.open_dataset(folder / "a.nc", engine="h5netcdf") as one,
+        xr.open_dataset(folder / "b.nc", engine="h5netcdf") as other,
+    ):
+        xr.testing.assert_equal(one.load(), other.load())
+
+
+def test_failed_patients_are_counted_not_fatal(folder: Path) -> None:
+    result = carsim("sweep", "sweep.toml", "--out", "x.nc", "--set", "parameters.runaway=1.0")
+    assert result.exit_code == 0
+    assert "40 of 40 trajectories failed; they are NaN in the result" in result.output
+
+
+def test_nothing_is_overwritten_unasked(folder: Path) -> None:
+    (folder / "x.nc").write_text("precious")
+    result = carsim("run", "run.toml", "--out", "x.nc")
+    assert result.exit_code == 2
+    assert "x.nc exists already. Choose another --out, or replace it with --ov" in result.stderr
+    assert (folder / "x.nc").read_text() == "precious"
+    assert carsim("run", "run.toml", "--out", "x.nc", "--overwrite", "--quiet").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "no.toml"), r"carsim run: no.toml: there is no such file. Did you mean 'run.to"),
+        (("run", "run.yaml"), "carsim run: run.yaml: carsim reads TOML"),
+        (("run", "sweep.toml"), "has a table [sweep]. Run it with: carsim sweep sweep.toml"),
+        (("sweep", "run.toml"), "has no table [sweep]. Run it with: carsim run run.toml"),
+        (("run", "run.toml", "--set", "time.stpo=3"), "time.stpo: unknown key. Did you mean 'st"),
+        (("run", "run.toml", "--out", "run.toml"), "--out run.toml: is a file. Give a folder"),
+        (("run", "run.toml", "--out", "run.toml/x"), "run.toml is not a folder. Choose another"),
+        (("run", "run.toml", "--out", "/proc/x"), "cannot write into /proc"),
+        (
+            ("sweep", "sweep.toml", "--set", "population.size=900000000"),
+            "1,800,000,000 trajectories are more than 1,000,000,000",
+        ),
+        (("show", "cart_hvb"), "carsim show: carsim has no model 'cart_hvb'"),
+        (("check", "./none.py"), "none.py: there is no such file"),
+    ],
+)
+def test_bad_input_is_one_paragraph_and_writes_nothing(
+    folder: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    before = files(folder)
+    result = carsim(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.output
+    assert [name for name in files(folder) if "__pycache__" not in name] == before
+
+
+def test_an_unknown_command_or_option_is_refused() -> None:
+    assert carsim("swep").exit_code == 2
+    assert carsim("sweep", "x.toml", "--thread", "2").exit_code == 2
+
+
+def test_show_prints_everything_with_units_and_sources(folder: Path) -> None:
+    result = carsim("show", "./toy.py")
+    assert result.exit_code == 0
+    for text in (
+        "toy_cli: A drug that comes and goes (for tests).",
+        "reference: Nobody (2000)",
+        "drug  1        mg    drug in the body",
+        "k        0.5    1/day     elimination         assumed: a test",
+        "oral  mg    oral dose",
+        "slow  speed  slow elimination (1 parameter)",
+    ):
+        assert text in result.output
+
+
+def test_models_lists_what_is_installed() -> None:
+    result = carsim("models")
+    assert result.exit_code == 0
+    assert "stein_2019" in result.output
+
+
+def test_check_reads_a_config_without_running_it(folder: Path) -> None:
+    result = carsim("check", "sweep.toml", "--set", "population.size=500")
+    assert result.exit_code == 0
+    assert "2 cells x 500 patients = 1,000 trajectories" in result.output
+    assert files(folder) == ["run.toml", "sweep.toml", "toy.py"]
+
+
+def test_check_finds_a_wrong_unit(folder: Path) -> None:
+    (folder / "bad.py").write_text(MODEL.replace('"1/day", "elimination"', '"1/mg", "elimination"'))
+    result = carsim("check", "./bad.py")
+    assert result.exit_code == 2
+    assert "drug" in result.stderr
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "x.txt"
+
+    def stop_half_way() -> None:
+        with replacing(target) as partial:
+            partial.write_text("half")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        stop_half_way()
+    assert files(tmp_path) == []
+    with replacing(target) as partial:
+        partial.write_text("all")
+    assert files(tmp_path) == ["deep/x.txt"]
+
+
+def test_a_result_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "x.nc").mkdir()
+    with pytest.raises(ConfigError, match=r"x.nc: cannot be written"):
+        write_result(xr.Dataset(), tmp_path / "x.nc")
+    with pytest.raises(ConfigError, match=r"is a folder. Give another name"):
+        plan_target(str(tmp_path / "x.nc"), "a.toml", False)
+
+
+@pytest.mark.slow
+def test_an_interrupt_stops_promptly_and_writes_nothing(folder: Path) -> None:
+    command = [sys.executable, "-c", "from carsim.cli import main; main()"]
+    command += ["sweep", "sweep.toml", "--set", "population.size=20000000", "--out", "x"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(8)
+    begun = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 10
+    assert process.returncode == 130
+    assert error.endswith("carsim sweep: interrupted; nothing written.\n")
+    assert not (folder / "x").exists()
