@@ -40,7 +40,7 @@ def main() -> None:
         folder = SCRATCH / name
         problem = export(case, folder)
         for entry in entries:
-            if not (entry.stiff if case.stiff else entry.nonstiff):
+            if not entry.takes(name, stiff=case.stiff):
                 continue
             shared = {"problem": name, "n_states": problem.n_states, "solver": entry.label}
             print(f"{name}: {entry.label} ...", file=sys.stderr, flush=True)

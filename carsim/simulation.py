@@ -247,7 +247,7 @@ def _patients_at_a_time(prepared: Prepared) -> int:
 def _log_capacity(prepared: Prepared) -> int:
     """Lines of the event log that a patient can need: two extinctions a pool, all firings."""
     events = [item for item in prepared.scenario.therapy.values() if isinstance(item, Event)]
-    extinctions = 2 * int(np.isfinite(prepared.floors).sum())
+    extinctions = 2 * int((prepared.floors > 0.0).sum())
     return min(sum(event.limit for event in events) + extinctions, LOG_CAPACITY)
 
 

@@ -12,7 +12,6 @@ In the tests of a package of models::
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,7 +51,7 @@ class Evaluator(Protocol):
         """Return the observables, shape (n, n_observables), of n patients."""
 
 
-def check_model(model: Model, *, span: float = 100.0, signed: Collection[str] = ()) -> None:
+def check_model(model: Model, *, span: float = 100.0) -> None:
     """Check everything that can be checked of a model without knowing what it is about.
 
     The units of all equations agree; around the initial state the compiled derivatives and
@@ -66,8 +65,6 @@ def check_model(model: Model, *, span: float = 100.0, signed: Collection[str] = 
         The model.
     span : float
         Length of the simulation, in the time unit of the model.
-    signed : collection of str
-        States that may be negative.
 
     Raises
     ------
@@ -78,7 +75,7 @@ def check_model(model: Model, *, span: float = 100.0, signed: Collection[str] = 
     try:
         program: Evaluator = importlib.import_module("carsim.kernels").compile_model(model)
         problems += compare_kernels(model, program)
-        problems += _simulation(model, span, signed)
+        problems += _simulation(model, span)
     except CarsimError as error:
         problems.append(str(error))
     if problems:
@@ -230,7 +227,7 @@ def _state(model: Model, y: Array) -> str:
     return ", ".join(shown[:6]) + (", ..." if len(shown) > 6 else "")
 
 
-def _simulation(model: Model, span: float, signed: Collection[str]) -> list[str]:
+def _simulation(model: Model, span: float) -> list[str]:
     """Problems of one simulation with the default parameters."""
     simulate: Any = importlib.import_module("carsim.simulation").simulate
     result = simulate(
@@ -248,11 +245,11 @@ def _simulation(model: Model, span: float, signed: Collection[str]) -> list[str]
         if not np.isfinite(values).all():
             first = times[int(np.argmax(~np.isfinite(values)))]
             problems.append(f"{field.name} is not finite at t = {first:g} {model.time_unit}.")
-        elif field.name not in signed and values.min() < -10.0 * field.atol:
+        elif not field.signed and values.min() < -10.0 * field.atol:
             worst = int(np.argmin(values))
             problems.append(
                 f"{field.name} falls to {values[worst]:.6g} [{field.unit}] at t = "
                 f"{times[worst]:g} {model.time_unit}. A pool must not turn negative; if this is no "
-                "pool, pass signed=[...]."
+                "pool, declare it with signed=True."
             )
     return problems

@@ -37,7 +37,6 @@ from carsim.engine.jit import (
     NUMBER,
     VECTOR,
     inner,
-    kernel,
 )
 from carsim.engine.layout import (
     ACCEPTED,
@@ -115,6 +114,7 @@ SIZES = (
     "dying",
     "following",
     "observing",
+    "clipping",
 )
 """Names of the entries of the driver's first array."""
 
@@ -255,12 +255,26 @@ def _find_extinctions(n: int, floors: FloatArray, numbers: FloatArray, vectors: 
     accepted, y, new = numbers[ACCEPTED], vectors[Y], vectors[NEW]
     for i in range(len(floors)):
         floor = floors[i]
-        if floor > -np.inf:
+        if floor > 0.0:
             for lane in range(n):
                 k = i * n + lane
                 if y[k] >= floor and new[k] < floor and accepted[lane] > 0.0:
                     return True
     return False
+
+
+@inner
+def _clip(n: int, floors: FloatArray, atol: FloatArray, y: FloatArray) -> None:
+    """Set to zero what lies below it by no more than the tolerance, where the floor is zero.
+
+    Otherwise the rounding of a vanished pool, negative by chance, can grow like the pool itself.
+    """
+    for i in range(len(floors)):
+        if floors[i] == 0.0:
+            tolerated = -atol[i]
+            for k in range(i * n, (i + 1) * n, WIDTH):
+                value = load(y, k)
+                store(y, k, select((value < 0.0) & (value >= tolerated), 0.0, value))
 
 
 @inner
@@ -399,6 +413,7 @@ def drive(
     dying = sizes[10] != 0
     following = sizes[11] != 0
     observing = sizes[12] != 0
+    clipping = sizes[13] != 0
     p = np.ones(n_parameters * n)
     numbers = np.zeros((N_NUMBERS, n))
     flags = np.zeros((N_FLAGS, n), dtype=np.int64)
@@ -514,6 +529,8 @@ def drive(
             taken = load(accepted, lane) > 0.0
             for k in range(lane, size, n):
                 store(y, k, select(taken, load(new, k), load(y, k)))
+        if clipping:
+            _clip(n, floors, atol, y)
         for lane in range(n):
             numbers[T, lane] += accepted[lane] * numbers[PART, lane] * numbers[H, lane]
 
@@ -537,7 +554,7 @@ def drive(
                 if dies and numbers[EXTINCT_PART, lane] <= part:
                     for i in range(n_states):
                         k = i * n + lane
-                        if before[k] >= floors[i] and y[k] < floors[i]:
+                        if floors[i] > 0.0 and before[k] >= floors[i] and y[k] < floors[i]:
                             note(
                                 patient, numbers[T, lane], -1 - i, y[k],
                                 log_count, log_event, log_number,
@@ -606,7 +623,7 @@ def drive(
     fetch_and_add(counters, LANE_STEPS, turns * n)
 
 
-_SIGNATURE = types.void(
+DRIVE = types.void(
     INTEGERS,
     types.FunctionType(START),
     types.FunctionType(STEP),
@@ -652,5 +669,3 @@ _SIGNATURE = types.void(
     CUBE,
     INTEGERS,
 )
-
-compiled_drive = kernel(_SIGNATURE)(drive)

@@ -158,7 +158,7 @@ def first_extinction(n: int, lane: int, floors: FloatArray, vectors: FloatArray)
         k = i * n + lane
         floor = floors[i]
         y0, y1 = vectors[Y, k], vectors[NEW, k]
-        if not (y0 >= floor and y1 < floor):
+        if floor <= 0.0 or not (y0 >= floor and y1 < floor):
             continue
         low = 0.0
         high = 1.0

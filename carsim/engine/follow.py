@@ -16,7 +16,6 @@ from carsim.engine.jit import (
     MATRIX,
     VECTOR,
     inner,
-    kernel,
 )
 from carsim.engine.layout import (
     ACCEPTED,
@@ -250,5 +249,3 @@ FOLLOW = types.void(
     CUBE,
     MATRIX,
 )
-
-compiled_ignore = kernel(FOLLOW)(ignore)

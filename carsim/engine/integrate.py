@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from carsim.engine.driver import SIZES, compiled_drive
-from carsim.engine.follow import compiled_ignore
+from carsim.engine import warm
+from carsim.engine.driver import SIZES
 from carsim.engine.layout import CANCEL, DONE, LANE_STEPS, NEXT
 from carsim.engine.plan import (
     Action,
@@ -25,7 +27,6 @@ from carsim.engine.plan import (
 )
 from carsim.engine.program import Program
 from carsim.engine.status import Status
-from carsim.engine.step import compiled_start, compiled_step
 from carsim.engine.tableaus import METHODS
 
 LOG_CAPACITY = 64
@@ -71,7 +72,8 @@ def integrate(
     atol : float64 array, shape (n_states,)
         Absolute tolerance of each state.
     floors : float64 array, shape (n_states,), optional
-        A state that falls through its floor is set to zero; -inf for none.
+        A state that falls through a positive floor is set to zero, as an event. With a floor of
+        zero, values below it by no more than `atol` are taken for zero. -inf for a signed state.
     stops, events, save, reductions : optional
         See `carsim.engine.plan`.
     max_steps : int
@@ -114,8 +116,9 @@ def integrate(
         "implicit": tableau.implicit,
         "autonomous": program.autonomous,
         "infusing": bool(inputs.any()),
-        "dying": bool(np.any(lowest > -np.inf)),
+        "dying": bool(np.any(lowest > 0.0)),
         "following": following,
+        "clipping": bool(np.any(lowest == 0.0)),
         "observing": bool(np.any(save.sources >= program.n_states)),
     }
     # Not filled beforehand: for large ensembles that would cost as much as the integration.
@@ -130,11 +133,13 @@ def integrate(
     log_event = np.zeros((n, capacity), dtype=np.int64)
     log_number = np.full((2, n, capacity), np.nan)
     counters = np.zeros(8, dtype=np.int64)
+    follow = _follow() if following else None
+    engine = _engine()
     arguments = (
         np.array([sizes[name] for name in SIZES], dtype=np.int64),
-        compiled_start,
-        compiled_step,
-        _follow() if following else compiled_ignore,
+        engine.compiled_start,
+        engine.compiled_step,
+        follow or engine.compiled_ignore,
         program.derive,
         program.rhs,
         program.jacobian,
@@ -178,7 +183,7 @@ def integrate(
     )
     lanes_needed = -(-n // program.lanes)
     workers = max(1, min(threads or available_processors(), lanes_needed))
-    _run(workers, arguments, counters, n, progress, cancelled)
+    _run(engine.compiled_drive, workers, arguments, counters, n, progress, cancelled)
     saved[ended[0] == Status.NOT_RUN] = np.nan
     return Trajectories(
         saved=np.moveaxis(saved, 2, 0),
@@ -196,6 +201,11 @@ def integrate(
     )
 
 
+def _engine() -> ModuleType:
+    warm.finish()
+    return importlib.import_module("carsim.engine.compiled")
+
+
 def _follow() -> Callable[..., None]:
     from carsim.engine.following import compiled_follow
 
@@ -210,6 +220,7 @@ def available_processors() -> int:
 
 
 def _run(
+    drive: Callable[..., None],
     workers: int,
     arguments: tuple[Any, ...],
     counters: np.ndarray,
@@ -227,7 +238,7 @@ def _run(
 
     def work() -> None:
         try:
-            compiled_drive(*arguments)
+            drive(*arguments)
         except BaseException as failure:
             failures.append(failure)
             cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -39,18 +40,23 @@ def kernel(signature: Any) -> Callable[[F], F]:
     """Compile a function for one explicit signature, as the whole engine is.
 
     A cache file that cannot be read (truncated by a full disk, say) is thrown away and written
-    anew.
+    anew. Where no cache can be written, the function is compiled for this process only.
     """
 
     def decorate(function: F) -> F:
-        try:
-            return numba.njit(signature, **OPTIONS)(function)  # type: ignore[no-any-return]
-        except NumbaError:
-            raise
-        except Exception:
-            # Unpickling garbage can raise anything.
-            FunctionCache(function).flush()
-            return numba.njit(signature, **OPTIONS)(function)  # type: ignore[no-any-return]
+        attempts: tuple[dict[str, Any], ...] = (OPTIONS, OPTIONS, {**OPTIONS, "cache": False})
+        for attempt, options in enumerate(attempts, start=1):
+            try:
+                return numba.njit(signature, **options)(function)
+            except NumbaError:
+                raise
+            except Exception:
+                # Unpickling garbage can raise anything.
+                if attempt == len(attempts):
+                    raise
+                with contextlib.suppress(Exception):
+                    FunctionCache(function).flush()
+        raise AssertionError("unreachable")
 
     return decorate
 
@@ -58,7 +64,7 @@ def kernel(signature: Any) -> Callable[[F], F]:
 def inner(function: F) -> F:
     """Compile a function into the driver that calls it; it has no cache file of its own."""
     options = {name: value for name, value in OPTIONS.items() if name != "cache"}
-    return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    return numba.njit(**options)(function)
 
 
 def instruction(generate: Callable[..., Any]) -> Any:

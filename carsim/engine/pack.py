@@ -95,11 +95,11 @@ for _comparison, _symbol in (
     (operator.gt, ">"),
     (operator.ge, ">="),
 ):
-    _binary(
-        _comparison,
-        lambda builder, a, b, symbol=_symbol: builder.fcmp_ordered(symbol, a, b),
-        MASK,
-    )
+
+    def _compare(builder: Any, a: Any, b: Any, symbol: str = _symbol) -> Any:
+        return builder.fcmp_ordered(symbol, a, b)
+
+    _binary(_comparison, _compare, MASK)
 
 
 @infer_global(operator.neg)

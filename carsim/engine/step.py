@@ -9,7 +9,7 @@ from numba.core import types
 from carsim.engine import signatures
 from carsim.engine.combine import stage_sums
 from carsim.engine.control import error_norm, first_step, growth
-from carsim.engine.jit import COUNT, MATRIX, NUMBER, VECTOR, inner, kernel
+from carsim.engine.jit import COUNT, MATRIX, NUMBER, VECTOR, inner
 from carsim.engine.layout import (
     COUPLE,
     DELTA,
@@ -250,6 +250,3 @@ STEP = types.void(
     VECTOR,
     NUMBER,
 )
-
-compiled_start = kernel(START)(start)
-compiled_step = kernel(STEP)(step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from carsim.engine import warm
 from carsim.engine.program import Program
 from carsim.kernels.cache import load_generated
 from carsim.kernels.source import write_source
@@ -38,6 +39,7 @@ def compile_model(model: Model, lanes: int | None = None) -> Program:
     if lanes is None:
         lanes = WIDE if len(model.state_names) <= MOST_STATES_WIDE else NARROW
     source = write_source(trace(model), lanes)
+    warm.begin()
     name = "".join(c if c.isalnum() else "_" for c in model.name)
     module = load_generated(f"{name}_{source.digest}", source.text)
     return Program(

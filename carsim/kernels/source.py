@@ -267,49 +267,49 @@ def write_source(trace: Trace, lanes: int) -> KernelSource:
 def _factor(
     elimination: Elimination, positions: Iterable[tuple[int, int]], layout: _Layout
 ) -> _Kernel:
-    """LU factors of ``I / gamma - h J``; on the diagonal the reciprocals of the pivots."""
+    """LU factors of ``I / gamma - h J``; on the diagonal the reciprocals of the pivots.
+
+    Every entry is computed once, with all its eliminations (Crout's order).
+    """
     kernel = _Kernel("factor", "n, jacobian, h, inverse_gamma, out, smallest", layout)
     lines = kernel.lines
     lines.append("step = load(h, l)")
     lines.append("diagonal = repeat(inverse_gamma)")
     place = {position: k for k, position in enumerate(positions)}
-
-    def name(i: int, j: int) -> str:
-        return f"w{i}_{j}"
-
-    started: set[tuple[int, int]] = set()
-    for position in sorted(elimination.entries):
-        i, j = position
-        k = place.get(position)
-        entry = f"step * {layout.load('jacobian', k)}" if k is not None else ""
-        if i == j:
-            lines.append(f"{name(i, j)} = diagonal" + (f" - {entry}" if entry else ""))
-        elif entry:
-            lines.append(f"{name(i, j)} = -{entry}")
-        else:
-            continue
-        started.add(position)
-    pivots = []
+    eliminated: dict[tuple[int, int], list[int]] = {}
     for step, k in enumerate(elimination.order):
-        lines.append(f"v{k} = 1.0 / {name(k, k)}")
-        pivots.append(name(k, k))
         for i in elimination.lower[step]:
-            lines.append(f"{name(i, k)} = {name(i, k)} * v{k}")
             for j in elimination.upper[step]:
-                product = f"{name(i, k)} * {name(k, j)}"
-                if (i, j) in started:
-                    lines.append(f"{name(i, j)} = {name(i, j)} - {product}")
-                else:
-                    lines.append(f"{name(i, j)} = -({product})")
-                    started.add((i, j))
-    for (i, j), k in elimination.entries.items():
-        value = f"v{i}" if i == j else name(i, j)
-        lines.append(layout.store(("out", k), value))
-    lines.append(f"small = magnitude({pivots[0]})")
-    for pivot in pivots[1:]:
-        lines.append(f"size = magnitude({pivot})")
-        lines.append("small = select(size < small, size, small)")
-    lines.append("store(smallest, l, small)")
+                eliminated.setdefault((i, j), []).append(k)
+
+    def value(i: int, j: int) -> str:
+        code = "diagonal" if i == j else ""
+        if (i, j) in place:
+            code += f" - step * {layout.load('jacobian', place[i, j])}"
+        for k in eliminated.get((i, j), ()):
+            code += f" - w{i}_{k} * w{k}_{j}"
+        return code.strip()
+
+    def keep(i: int, j: int, name: str) -> None:
+        lines.append(layout.store(("out", elimination.entries[i, j]), name))
+
+    for step, k in enumerate(elimination.order):
+        lines.append(f"pivot{k} = {value(k, k)}")
+        lines.append(f"inverse{k} = 1.0 / pivot{k}")
+        keep(k, k, f"inverse{k}")
+        for j in elimination.upper[step]:
+            lines.append(f"w{k}_{j} = {value(k, j)}")
+            keep(k, j, f"w{k}_{j}")
+        for i in elimination.lower[step]:
+            lines.append(f"w{i}_{k} = ({value(i, k)}) * inverse{k}")
+            keep(i, k, f"w{i}_{k}")
+    smallest = ""
+    for k in elimination.order:
+        lines.append(f"size{k} = magnitude(pivot{k})")
+        if smallest:
+            lines.append(f"least{k} = select(size{k} < {smallest}, size{k}, {smallest})")
+        smallest = f"least{k}" if smallest else f"size{k}"
+    lines.append(f"store(smallest, l, {smallest})")
     return kernel
 
 
@@ -318,20 +318,22 @@ def _solve(elimination: Elimination, size: int, layout: _Layout) -> _Kernel:
     kernel = _Kernel("solve", "n, factors, f, couple, h, out", layout)
     lines = kernel.lines
     lines.append("step = load(h, l)")
-    for i in range(size):
-        lines.append(f"b{i} = step * {layout.load('f', i)} + {layout.load('couple', i)}")
 
     def entry(i: int, j: int) -> str:
         return layout.load("factors", elimination.entries[i, j])
 
+    forward: dict[int, list[int]] = {}
     for step, k in enumerate(elimination.order):
         for i in elimination.lower[step]:
-            lines.append(f"b{i} = b{i} - {entry(i, k)} * b{k}")
+            forward.setdefault(i, []).append(k)
+    for i in elimination.order:
+        code = f"b{i} = step * {layout.load('f', i)} + {layout.load('couple', i)}"
+        lines.append(code + "".join(f" - {entry(i, k)} * b{k}" for k in forward.get(i, ())))
     for step in reversed(range(size)):
         k = elimination.order[step]
-        terms = "".join(f" - {entry(k, j)} * b{j}" for j in elimination.upper[step])
-        lines.append(f"b{k} = (b{k}{terms}) * {entry(k, k)}")
-    lines.extend(layout.store(("out", i), f"b{i}") for i in range(size))
+        terms = "".join(f" - {entry(k, j)} * x{j}" for j in elimination.upper[step])
+        lines.append(f"x{k} = (b{k}{terms}) * {entry(k, k)}")
+        lines.append(layout.store(("out", k), f"x{k}"))
     return kernel
 
 

@@ -140,6 +140,13 @@ def _state_problems(field: StateField) -> Iterable[str]:
         _finite(field.extinct_below) and field.extinct_below > 0
     ):
         yield f"{label}: extinct_below is {field.extinct_below!r}; give a positive number or None."
+    if field.signed and field.extinct_below is not None:
+        yield f"{label}: a signed state cannot go extinct; leave out signed= or extinct_below=."
+    if _finite(field.initial) and field.initial < 0 and not field.signed:
+        yield (
+            f"{label}: the initial value is {field.initial!r}; say signed=True if negative values "
+            "have a meaning."
+        )
     if field.provenance is not None:
         yield from _provenance_problem(label, field.provenance)
 

@@ -38,6 +38,8 @@ class StateField:
         Amount in `unit` below which the solver need not resolve the state.
     extinct_below : float or None
         The pool is set to zero when it falls below this amount.
+    signed : bool
+        Negative values have a meaning; otherwise those within `atol` of zero are taken for zero.
     """
 
     name: str
@@ -47,6 +49,7 @@ class StateField:
     provenance: Provenance | None
     atol: float
     extinct_below: float | None
+    signed: bool = False
     line: str = field(default="", repr=False, compare=False)
 
 
@@ -122,6 +125,7 @@ def state(
     *,
     atol: float | None = None,
     extinct_below: float | None = None,
+    signed: bool = False,
 ) -> Any:
     """Declare a state in a `State` record.
 
@@ -140,6 +144,9 @@ def state(
         as one cell or one virion.
     extinct_below : float, optional
         Amount in `unit` below which the pool is set to zero.
+    signed : bool, default False
+        Whether negative values have a meaning. Cells, virions and drugs have none: the solver takes
+        values within `atol` below zero for zero, lest rounding grow like a pool.
 
     Returns
     -------
@@ -147,7 +154,9 @@ def state(
         A declaration that the record takes up.
     """
     floor = 1e-6 if atol is None else atol
-    return StateField("", initial, unit, words, provenance, floor, extinct_below, line=_caller(3))
+    return StateField(
+        "", initial, unit, words, provenance, floor, extinct_below, signed, line=_caller(3)
+    )
 
 
 @_explained(

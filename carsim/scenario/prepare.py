@@ -67,7 +67,8 @@ class Prepared:
     event_names : tuple of str
         Names of the events, in the order of the engine's event numbers.
     floors : float64 array, shape (n_states,)
-        Amounts below which a state goes extinct; minus infinity for never.
+        Amounts below which a state goes extinct; zero for a pool that does not, minus infinity for
+        a signed state.
     atol : float64 array, shape (n_states,)
         Absolute tolerances.
     sampled : mapping of str to float64 array, shape (n_patients,)
@@ -179,9 +180,7 @@ def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
         event_names=tuple(
             name for name, item in scenario.therapy.items() if isinstance(item, Event)
         ),
-        floors=np.array(
-            [-np.inf if s.extinct_below is None else s.extinct_below for s in model.states]
-        ),
+        floors=np.array([-np.inf if s.signed else s.extinct_below or 0.0 for s in model.states]),
         atol=np.array([s.atol for s in model.states], dtype=np.float64),
         sampled={name: value for name, value in given.items() if isinstance(value, np.ndarray)},
         labels={} if cohort is None else cohort.labels,

@@ -25,7 +25,8 @@ class Step(NamedTuple):
         """The state at a fraction of the step."""
         k1, k2, k3 = self.bulges
         bulge = k1 + theta * (k2 + theta * k3)
-        return (1 - theta) * self.start + theta * (self.new + (1 - theta) * bulge)
+        course = (1 - theta) * self.start + theta * (self.new + (1 - theta) * bulge)
+        return np.asarray(course, dtype=np.float64)
 
 
 def step(

@@ -76,10 +76,10 @@ def equations(program: Program, p: Array) -> tuple[Any, Any, Any]:
     """Compiled right-hand side, Jacobian and time derivative at single points."""
 
     def f(t: float, y: Array) -> Array:
-        return program.evaluate_rhs(np.array([t]), y[None], p[None])[0]
+        return np.asarray(program.evaluate_rhs(np.array([t]), y[None], p[None])[0])
 
     def jacobian(t: float, y: Array) -> Array:
-        return program.evaluate_jacobian(np.array([t]), y[None], p[None])[0]
+        return np.asarray(program.evaluate_jacobian(np.array([t]), y[None], p[None])[0])
 
     def time_derivative(t: float, y: Array) -> Array:
         # A fourth-order difference; the tests of the kernels compare the compiled one exactly.
@@ -185,18 +185,14 @@ def test_observed_order_of_the_dense_output(tableau: Tableau, forced_program: Pr
     steps = [0.06, 0.045, 0.03, 0.02]
     errors = []
     for h in steps:
-        result = fixed_steps(
-            forced_program, tableau, y0, FORCED, [1], (start, start + h), theta
-        )
+        result = fixed_steps(forced_program, tableau, y0, FORCED, [1], (start, start + h), theta)
         exact = np.array([forced_at(start + x * h, FORCED) for x in theta]).T
         errors.append(np.abs(result.saved[:, 0] - exact).max())
     assert slope(steps, np.array(errors)) > tableau.dense_order + 1 - 0.35
 
 
 @each_method
-def test_both_ends_of_the_dense_output_are_exact(
-    tableau: Tableau, forced_program: Program
-) -> None:
+def test_both_ends_of_the_dense_output_are_exact(tableau: Tableau, forced_program: Program) -> None:
     y0 = np.array([1.0, 1.0, 0.5, 1.0])
     result = fixed_steps(
         forced_program, tableau, y0, FORCED, [4], (0.0, 1.0), np.linspace(0.0, 1.0, 5)
@@ -204,9 +200,7 @@ def test_both_ends_of_the_dense_output_are_exact(
     np.testing.assert_array_equal(result.saved[:, 0, 0], y0)
     np.testing.assert_array_equal(result.saved[:, 0, -1], result.final_state[0])
     for quarter in (1, 2, 3):
-        shorter = fixed_steps(
-            forced_program, tableau, y0, FORCED, [quarter], (0.0, 0.25 * quarter)
-        )
+        shorter = fixed_steps(forced_program, tableau, y0, FORCED, [quarter], (0.0, 0.25 * quarter))
         np.testing.assert_array_equal(result.saved[:, 0, quarter], shorter.final_state[0])
 
 

@@ -62,7 +62,8 @@ def matrices(tableau: Tableau) -> tuple[Array, Array, Array]:
     """alpha, Gamma, and the matrix that turns weights of the increments U into weights of k."""
     if not tableau.implicit:
         return tableau.a, np.zeros_like(tableau.a), np.eye(tableau.stages)
-    gamma = np.linalg.inv(np.eye(tableau.stages) / tableau.gamma - tableau.coupling)
+    inverse = np.eye(tableau.stages) / tableau.gamma - tableau.coupling
+    gamma: Array = np.linalg.inv(inverse).astype(np.float64)
     return tableau.a @ gamma, gamma, gamma
 
 
@@ -80,7 +81,7 @@ def residual(tableau: Tableau, weights: Array, order: int, theta: float = 1.0) -
     alpha, gamma, to_k = matrices(tableau)
     worst = 0.0
     for tree in trees(order):
-        value = weights @ to_k @ elementary_weights(tree, alpha, gamma)
+        value = float(weights @ to_k @ elementary_weights(tree, alpha, gamma))
         worst = max(worst, abs(value - theta**order / density(tree)))
     return worst
 
@@ -135,7 +136,9 @@ def test_stiff_components_vanish(tableau: Tableau) -> None:
     """L-stability: on y' = z y the step goes to zero as z goes to minus infinity."""
     alpha, gamma, to_k = matrices(tableau)
     for z in (-1e8, -1e12):
-        stage = np.linalg.solve(np.eye(tableau.stages) - z * (alpha + gamma), np.ones(tableau.stages))
+        stage = np.linalg.solve(
+            np.eye(tableau.stages) - z * (alpha + gamma), np.ones(tableau.stages)
+        )
         assert abs(1.0 + z * (tableau.b @ to_k @ stage)) < 1e3 / abs(z) + 1e-9
 
 

@@ -67,7 +67,7 @@ def test_a_pole_ends_with_a_status(blow_up: Program, method: str) -> None:
 def test_a_tolerance_that_rounding_cannot_meet(blow_up: Program) -> None:
     p = cohort(1, rate=0.3)
     y0 = np.array([[1.0, 0.0]])
-    tight = {"rtol": 1e-18, "atol": np.full(2, 1e-300), "threads": 1}
+    tight: dict[str, Any] = {"rtol": 1e-18, "atol": np.full(2, 1e-300), "threads": 1}
     result = integrate(blow_up, y0, p, 5.0, 6.0, **tight)
     assert result.status[0] == Status.STEP_TOO_SMALL
     assert result.final_time[0] == pytest.approx(5.0)

@@ -82,7 +82,9 @@ class Ensemble:
         )
         self.floors = np.array([0.5, -np.inf, -np.inf])
 
-    def run(self, program: Program, index: NDArray[np.int64] | None = None, **options: Any) -> Trajectories:
+    def run(
+        self, program: Program, index: NDArray[np.int64] | None = None, **options: Any
+    ) -> Trajectories:
         """The patients of `index`, in that order."""
         index = np.arange(self.n) if index is None else index
         rows = (3 * index[:, None] + np.arange(3)).ravel()
@@ -207,8 +209,8 @@ def test_number_of_lanes(one_compartment: Model, ensemble: Ensemble) -> None:
     np.testing.assert_array_equal(a.log_event, b.log_event)
     np.testing.assert_allclose(a.log_time, b.log_time, rtol=1e-12)
     np.testing.assert_allclose(a.final_state, b.final_state, rtol=1e-9, atol=1e-12)
-    # The rule tops up at one concentration again and again: which of these equal troughs is lowest is
-    # a matter of rounding.
+    # The rule tops up at one concentration again and again: which of these equal troughs is the
+    # lowest is a matter of rounding.
     tied = int(Reduction.TIME_OF_MINIMUM)
     np.testing.assert_allclose(
         np.delete(a.metrics, tied, axis=0), np.delete(b.metrics, tied, axis=0), rtol=1e-4

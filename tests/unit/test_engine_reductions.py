@@ -23,7 +23,9 @@ FOREVER = (-np.inf, np.inf)
 
 
 def wish(*wanted: Wanted) -> Reductions:
-    kind, source, start, stop, threshold = (np.array(column) for column in zip(*wanted, strict=True))
+    kind, source, start, stop, threshold = (
+        np.array(column) for column in zip(*wanted, strict=True)
+    )
     return Reductions(kind.astype(np.int64), source, start, stop, threshold)
 
 

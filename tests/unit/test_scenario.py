@@ -302,7 +302,7 @@ def test_prepared_arrays_follow_the_scenario() -> None:
     assert prepared.event_names == ("rescue",)
     assert sorted(prepared.sampled) == ["CL", "V", "ka"]
     assert prepared.labels["kind"].shape == (4,)
-    assert np.isneginf(prepared.floors).all()
+    assert prepared.floors.tolist() == [0.0, 0.0, 0.0]
     assert prepared.atol.tolist() == [1e-9] * 3
 
 

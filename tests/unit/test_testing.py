@@ -151,7 +151,6 @@ def test_a_negative_pool_is_found(stand_in: Any) -> None:
     with pytest.raises(ModelError, match=r"prey falls to -0\.5 \[cell\] at t = 100 day") as caught:
         check_model(build())
     assert "hunter" not in str(caught.value)
-    check_model(build(), signed=["prey"])
 
 
 def test_a_value_that_is_not_finite_is_found(stand_in: Any) -> None:

@@ -1,4 +1,4 @@
-"""E5: pyrolysis with states of 1e-22 over thirteen decades of time (Enright & Hull; IVP Test Set)."""
+"""E5: pyrolysis, states of 1e-22 over thirteen decades of time (Enright & Hull; IVP Test Set)."""
 
 from carsim import Assumed, Model, Parameters, State, parameter, state
 

@@ -1,0 +1,38 @@
+"""Compile the engine in another process while this one compiles a model's kernels.
+
+Only the first run on a machine compiles anything; with two processors this halves the wait. numba
+compiles one function at a time in a process, so threads would not do.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from numba.core.caching import FunctionCache
+
+from carsim.engine.driver import drive
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def is_compiled() -> bool:
+    """Whether numba's cache has an index for the driver."""
+    return Path(FunctionCache(drive)._cache_file._index_path).exists()
+
+
+def begin() -> None:
+    """Start compiling, unless that is done or under way."""
+    if _children or not Path(sys.executable).name.startswith("python") or is_compiled():
+        return
+    command = [sys.executable, "-c", "import carsim.engine.compiled"]
+    _children.append(
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    )
+
+
+def finish() -> None:
+    """Wait for what was begun. Should it have failed, this process compiles for itself."""
+    while _children:
+        _children.pop().wait()

@@ -1,0 +1,136 @@
+"""exp and log of floats and of packs: within two units in the last place, and right at the ends."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from carsim.engine.elementary import exp, log
+from carsim.engine.jit import OPTIONS
+from carsim.engine.pack import WIDTH, load, store
+
+Array = NDArray[np.float64]
+
+UNCACHED: dict[str, Any] = {**OPTIONS, "cache": False}
+FORMS = ("float", "pack")
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict[tuple[str, str], Any]:
+    """Loops over arrays, one for each function and type."""
+
+    @numba.njit(**UNCACHED)
+    def exp_of_floats(x: Array, out: Array) -> None:
+        for i in range(len(x)):
+            out[i] = exp(x[i])
+
+    @numba.njit(**UNCACHED)
+    def log_of_floats(x: Array, out: Array) -> None:
+        for i in range(len(x)):
+            out[i] = log(x[i])
+
+    @numba.njit(**UNCACHED)
+    def exp_of_packs(x: Array, out: Array) -> None:
+        for i in range(0, len(x), WIDTH):
+            store(out, i, exp(load(x, i)))
+
+    @numba.njit(**UNCACHED)
+    def log_of_packs(x: Array, out: Array) -> None:
+        for i in range(0, len(x), WIDTH):
+            store(out, i, log(load(x, i)))
+
+    return {
+        ("exp", "float"): exp_of_floats,
+        ("log", "float"): log_of_floats,
+        ("exp", "pack"): exp_of_packs,
+        ("log", "pack"): log_of_packs,
+    }
+
+
+def apply(function: Any, x: Array) -> Array:
+    """The values, on a whole number of packs."""
+    padded = np.ones(-(-len(x) // WIDTH) * WIDTH)
+    padded[: len(x)] = x
+    out = np.empty_like(padded)
+    function(padded, out)
+    return out[: len(x)]
+
+
+def units_in_the_last_place(found: Array, name: str, x: Array) -> Array:
+    """Errors against 30 digits."""
+    with mpmath.workdps(30):
+        exact = [getattr(mpmath, name)(mpmath.mpf(v)) for v in x.tolist()]
+        return np.array(
+            [
+                float(abs(mpmath.mpf(f) - e)) / np.spacing(abs(float(e)))
+                for f, e in zip(found.tolist(), exact, strict=True)
+            ]
+        )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_exp_is_exact_to_two_units(compiled: dict[tuple[str, str], Any], form: str) -> None:
+    generator = np.random.default_rng(11)
+    x = np.concatenate(
+        [
+            generator.uniform(-700.0, 700.0, 1500),
+            generator.uniform(-2.0, 2.0, 1500),
+            generator.normal(0.0, 1e-6, 500),
+            np.log(2.0) * (np.arange(-20, 20) + 0.5),
+        ]
+    )
+    errors = units_in_the_last_place(apply(compiled["exp", form], x), "exp", x)
+    assert errors.max() < 2.0
+    assert errors.mean() < 0.5
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_log_is_exact_to_two_units(compiled: dict[tuple[str, str], Any], form: str) -> None:
+    generator = np.random.default_rng(12)
+    x = np.concatenate(
+        [
+            np.exp(generator.uniform(-690.0, 700.0, 1500)),
+            generator.uniform(0.5, 2.0, 1500),
+            1.0 + generator.normal(0.0, 1e-6, 500),
+            2.0 ** np.arange(-20.0, 20.0) * np.sqrt(2.0),
+        ]
+    )
+    x = x[x != 1.0]
+    errors = units_in_the_last_place(apply(compiled["log", form], x), "log", x)
+    assert errors.max() < 2.0
+    assert errors.mean() < 0.5
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_ends_of_exp(compiled: dict[tuple[str, str], Any], form: str) -> None:
+    """Beyond its range exp stays finite and positive, so that a Hill term is 0 or 1, never NaN."""
+    x = np.array([-math.inf, -1e300, -708.0, 0.0, -0.0, 709.0, 1e300, math.inf, math.nan])
+    low, high = math.exp(-708.0), math.exp(709.0)
+    found = apply(compiled["exp", form], x)
+    expected = [low, low, low, 1.0, 1.0, high, high, high, math.nan]
+    np.testing.assert_allclose(found, expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_ends_of_log(compiled: dict[tuple[str, str], Any], form: str) -> None:
+    x = np.array([0.0, -0.0, -1.0, -math.inf, 1.0, math.inf, math.nan, 1e-300, 1e308])
+    found = apply(compiled["log", form], x)
+    expected = [
+        *(-math.inf, -math.inf, math.nan, math.nan, 0.0, math.inf, math.nan),
+        *(math.log(1e-300), math.log(1e308)),
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-15)
+
+
+def test_floats_and_packs_have_the_same_bits(compiled: dict[tuple[str, str], Any]) -> None:
+    x = np.exp(np.random.default_rng(13).uniform(-5.0, 5.0, 4000))
+    for name in ("exp", "log"):
+        np.testing.assert_array_equal(
+            apply(compiled[name, "float"], x), apply(compiled[name, "pack"], x)
+        )
