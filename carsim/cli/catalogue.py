@@ -63,18 +63,9 @@ def _counted(parameters: int) -> str:
 
 
 def _show_equations(model: Model) -> None:
-    import importlib
+    from carsim.symbolic.latex import equations
 
-    from carsim.errors import ModelError
-
-    try:
-        latex = importlib.import_module("carsim.symbolic.latex")
-    except ModuleNotFoundError:
-        raise ModelError(
-            f"model '{model.name}': this version of carsim cannot print equations. Read them in "
-            f"{model.file}."
-        ) from None
-    click.echo(latex.equations(model))
+    click.echo("\n".join(equations(model)))
 
 
 def _show_states(model: Model) -> None:

@@ -24,7 +24,7 @@ from carsim.engine.layout import (
     T,
     Y,
 )
-from carsim.engine.pack import WIDTH, load, magnitude, select, square_root, store
+from carsim.engine.pack import WIDTH, load, magnitude, repeat, select, square_root, store
 from carsim.engine.plan import FloatArray
 
 SAFETY = 0.9
@@ -39,6 +39,10 @@ PROPORTIONAL = 0.4
 LARGEST_ERROR = 1e300
 SHRINK_REJECTED = 0.75
 SHRINK_NON_FINITE = 0.25
+# For the first step: norms that say nothing, and what is taken then.
+NEGLIGIBLE = 1e-5
+SMALL_STEP = 1e-6
+FLAT = 1e-15
 # Pivots are near 1 / gamma; one that small says that the elimination lost all its digits.
 SMALLEST_PIVOT = 1e-11
 
@@ -106,38 +110,44 @@ def first_step(
     t, stage_time, out = numbers[T], numbers[STAGE_TIME], numbers[FACTOR]
     y, f, stage, stage_f = vectors[Y], vectors[F], vectors[STAGE], vectors[STAGE_F]
     n_states = len(atol)
-    for lane in range(n):
-        d0 = 0.0
-        d1 = 0.0
+    share = 1.0 / n_states
+    for lane in range(0, n, WIDTH):
+        d0 = repeat(0.0)
+        d1 = repeat(0.0)
         for i in range(n_states):
             k = i * n + lane
-            scale = atol[i] + rtol * abs(y[k])
-            d0 += (y[k] / scale) ** 2
-            d1 += (f[k] / scale) ** 2
-        d0 = (d0 / n_states) ** 0.5
-        d1 = (d1 / n_states) ** 0.5
-        out[lane] = 0.01 * d0 / d1 if d0 > 1e-5 and d1 > 1e-5 else 1e-6
-        stage_time[lane] = t[lane] + out[lane]
-    for i in range(n_states):
-        for lane in range(n):
+            weight = 1.0 / (atol[i] + rtol * magnitude(load(y, k)))
+            a, b = load(y, k) * weight, load(f, k) * weight
+            d0 = d0 + a * a
+            d1 = d1 + b * b
+        d0, d1 = square_root(d0 * share), square_root(d1 * share)
+        telling = (d0 > NEGLIGIBLE) & (d1 > NEGLIGIBLE)
+        h = select(telling, 0.01 * d0 / d1, SMALL_STEP)
+        store(out, lane, h)
+        store(stage_time, lane, load(t, lane) + h)
+        for i in range(n_states):
             k = i * n + lane
-            stage[k] = y[k] + out[lane] * f[k]
+            store(stage, k, load(y, k) + h * load(f, k))
     rhs(n, stage_time, stage, p, stage_f)
     if infusing:
         inputs = vectors[INPUTS]
-        for k in range(len(stage_f)):
-            stage_f[k] += inputs[k]
-    for lane in range(n):
-        h = out[lane]
-        d1 = 0.0
-        d2 = 0.0
+        for k in range(0, len(stage_f), WIDTH):
+            store(stage_f, k, load(stage_f, k) + load(inputs, k))
+    for lane in range(0, n, WIDTH):
+        h = load(out, lane)
+        d1 = repeat(0.0)
+        d2 = repeat(0.0)
         for i in range(n_states):
             k = i * n + lane
-            scale = atol[i] + rtol * abs(y[k])
-            d1 += (f[k] / scale) ** 2
-            d2 += ((stage_f[k] - f[k]) / scale) ** 2
-        d1 = (d1 / n_states) ** 0.5
-        d2 = (d2 / n_states) ** 0.5 / h
-        largest = max(d1, d2)
-        curved = max(1e-6, h * 1e-3) if largest <= 1e-15 else (0.01 / largest) ** (1.0 / order)
-        out[lane] = min(100.0 * h, curved)
+            weight = 1.0 / (atol[i] + rtol * magnitude(load(y, k)))
+            a, b = load(f, k) * weight, (load(stage_f, k) - load(f, k)) * weight
+            d1 = d1 + a * a
+            d2 = d2 + b * b
+        d1, d2 = square_root(d1 * share), square_root(d2 * share) / h
+        largest = select(d1 < d2, d2, d1)
+        flat = 1e-3 * h
+        flat = select(flat < SMALL_STEP, SMALL_STEP, flat)
+        curved = exp((log(repeat(0.01)) - log(largest)) * (1.0 / order))
+        curved = select(largest <= FLAT, flat, curved)
+        most = 100.0 * h
+        store(out, lane, select(most < curved, most, curved))

@@ -82,7 +82,7 @@ from carsim.engine.layout import (
     T,
     Y,
 )
-from carsim.engine.pack import WIDTH, load, select, store
+from carsim.engine.pack import WIDTH, element, load, select, store
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.samples import evaluate, evaluate_inside
 from carsim.engine.status import Status
@@ -299,10 +299,12 @@ def _save_states(
         place = (flags[PATIENT, lane] * n_times + position) * n_sources
         while position < n_times and save_time[position] - t < finish:
             x = (save_time[position] - t) / h
+            rest = 1.0 - x
             for q in range(n_sources):
                 k = sources[q] * n + lane
-                bulge = k1[k] + x * (k2[k] + x * k3[k])
-                saved[place + q] = (1.0 - x) * y[k] + x * (new[k] + (1.0 - x) * bulge)
+                bulge = element(k1, k) + x * (element(k2, k) + x * element(k3, k))
+                inner_value = element(new, k) + rest * bulge
+                saved[place + q] = rest * element(y, k) + x * inner_value
             position += 1
             place += n_sources
         flags[NEXT_SAVE, lane] = position
@@ -452,15 +454,19 @@ def drive(
                     action_value, conditions, found, kinds, bounds, reduced, p, spare, numbers,
                     flags, vectors, values, log_count, log_event, log_number, metrics,
                 )  # fmt: skip
-        start(n, order, infusing, stale, rhs, p, numbers, vectors, atol, rtol)
+        starting = False
         if stale:
+            for lane in range(n):
+                starting = starting or flags[FRESH, lane] == 1
+            stale = False
+        start(n, order, infusing, starting, rhs, p, numbers, vectors, atol, rtol)
+        if starting:
             for lane in range(n):
                 if flags[FRESH, lane] == 1:
                     flags[FRESH, lane] = 0
                     numbers[WISH, lane] = numbers[FACTOR, lane]
                     numbers[PREVIOUS, lane] = 1.0
                     numbers[CAP, lane] = MOST
-            stale = False
         for lane in range(n):
             room = numbers[BOUNDARY, lane] - numbers[T, lane]
             wish = numbers[WISH, lane]

@@ -156,6 +156,17 @@ def store(typing_context: Any, array: Any, offset: Any, value: Any) -> Any:
 
 
 @instruction
+def element(typing_context: Any, array: Any, offset: Any) -> Any:
+    """One element, without the test for an index that counts from the end."""
+
+    def generate(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+        data = context.make_array(sig.args[0])(context, builder, arguments[0]).data
+        return builder.load(cgutils.gep(builder, data, arguments[1]))
+
+    return types.float64(array, types.intp), generate
+
+
+@instruction
 def select(typing_context: Any, condition: Any, a: Any, b: Any) -> Any:
     """`a` where the condition holds, else `b`."""
 
