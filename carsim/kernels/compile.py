@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from carsim.engine import warm
+from carsim.engine.pack import WIDTH
 from carsim.engine.program import Program
 from carsim.kernels.cache import load_generated
 from carsim.kernels.source import write_source
@@ -35,9 +36,13 @@ def compile_model(model: Model, lanes: int | None = None) -> Program:
     ------
     ModelError
         When the equations cannot be traced.
+    ValueError
+        When `lanes` does not fill whole packs.
     """
     if lanes is None:
         lanes = WIDE if len(model.state_names) <= MOST_STATES_WIDE else NARROW
+    if lanes % WIDTH or lanes <= 0:
+        raise ValueError(f"lanes = {lanes}: kernels work on packs, give a multiple of {WIDTH}")
     source = write_source(trace(model), lanes)
     warm.begin()
     name = "".join(c if c.isalnum() else "_" for c in model.name)

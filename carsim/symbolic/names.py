@@ -11,10 +11,13 @@ from typing import Any
 
 from carsim.symbolic.expression import Expression
 
-GREEK = frozenset(
+_LOWER = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
-    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split()
+    "upsilon phi chi psi omega"
 )
+_UPPER = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+GREEK = frozenset(f"{_LOWER} {_UPPER}".split())
+"""Greek letters that LaTeX has a command for."""
 
 _LONGEST_FIRST = "|".join(sorted(GREEK, key=len, reverse=True))
 # rhoC and tau2 are a Greek letter with an index, as k12 is a letter with one.
@@ -22,7 +25,7 @@ _INDEXED = re.compile(rf"({_LONGEST_FIRST}|[A-Za-z])([0-9]+|[A-Z][0-9]*)")
 
 
 def symbol(name: str) -> str:
-    """A name in LaTeX.
+    r"""A name in LaTeX.
 
     Greek letters by name, single letters in italics, words upright; what follows an underscore or
     precedes a dot is an index.
@@ -40,7 +43,7 @@ def symbol(name: str) -> str:
     Examples
     --------
     >>> symbol("beta"), symbol("k_kill"), symbol("hbv.virus")
-    ('\\\\beta', 'k_{\\\\mathrm{kill}}', '\\\\mathrm{virus}_{\\\\mathrm{hbv}}')
+    ('\\beta', 'k_{\\mathrm{kill}}', '\\mathrm{virus}_{\\mathrm{hbv}}')
     """
     *containers, own = name.split(".")
     head, *indices = [part for part in own.split("_") if part]
@@ -51,6 +54,12 @@ def symbol(name: str) -> str:
     if not indices:
         return _word(head)
     return f"{_word(head)}_{{{', '.join(map(_word, indices))}}}"
+
+
+def spelled_out(name: str) -> str:
+    """A name in upright letters as it stands in the code."""
+    escaped = name.replace("_", "\\_")
+    return f"\\mathrm{{{escaped}}}"
 
 
 def _word(text: str) -> str:
