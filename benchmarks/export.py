@@ -15,6 +15,7 @@ from benchmarks.problem import Array, Problem, Segment
 from carsim.engine.plan import Action, Stops
 from carsim.model import Model
 from carsim.scenario import prepare
+from carsim.symbolic.derivative import derivative
 from carsim.symbolic.expression import Expression, Graph
 
 REFERENCE_RTOL = 1e-12
@@ -66,7 +67,7 @@ def equations(model: Model, scale: Array, inputs: list[int]) -> Equations:
     jacobian = []
     for i, equation in enumerate(derivatives):
         for j, symbol in enumerate(states):
-            entry = graph.derivative(equation, symbol)
+            entry = derivative(equation, symbol)
             if entry.constant != 0.0:
                 jacobian.append((i, j, entry.index))
     operations: list[Operation] = [

@@ -26,7 +26,7 @@ from carsim.engine import signatures
 from carsim.engine.atomic import fetch_and_add
 from carsim.engine.combine import three_sums
 from carsim.engine.control import MOST
-from carsim.engine.events import act, first_extinction, note
+from carsim.engine.events import first_extinction, note
 from carsim.engine.follow import BEGIN, FINISH, FIRE, FOLLOW, SETTLE, WATCH
 from carsim.engine.jit import (
     COUNT,
@@ -40,19 +40,16 @@ from carsim.engine.jit import (
 )
 from carsim.engine.layout import (
     ACCEPTED,
-    AT_ONCE,
     BOUNDARY,
     CANCEL,
     CAP,
     DONE,
-    DUE,
     END,
     ERROR,
     EVENT_PART,
     EXTINCT_PART,
     FACTOR,
     FRESH,
-    INPUTS,
     JUMPED,
     K1,
     K2,
@@ -64,9 +61,7 @@ from carsim.engine.layout import (
     N_VALUES,
     N_VECTORS,
     NEW,
-    NEXT,
     NEXT_SAVE,
-    NEXT_STOP,
     PART,
     PATIENT,
     PREVIOUS,
@@ -82,9 +77,11 @@ from carsim.engine.layout import (
     T,
     Y,
 )
-from carsim.engine.pack import WIDTH, element, load, select, store
+from carsim.engine.pack import WIDTH, load, select, store
+from carsim.engine.patients import UNDER_WAY, apply_stops, load_patient
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.samples import evaluate, evaluate_inside
+from carsim.engine.saving import save_nothing, save_states, save_values
 from carsim.engine.status import Status
 from carsim.engine.step import START, STEP
 
@@ -93,7 +90,6 @@ _MAX_STEPS = int(Status.MAX_STEPS)
 _STEP_TOO_SMALL = int(Status.STEP_TOO_SMALL)
 _NON_FINITE = int(Status.NON_FINITE)
 _CANCELLED = int(Status.CANCELLED)
-_UNDER_WAY = -2
 
 # Steps below this fraction of the time leave it where it is.
 RESOLUTION = 4e-16
@@ -117,99 +113,6 @@ SIZES = (
     "clipping",
 )
 """Names of the entries of the driver's first array."""
-
-
-@inner
-def _apply_stops(
-    n: int,
-    lane: int,
-    offsets: IntArray,
-    stop_time: FloatArray,
-    stop_action: IntArray,
-    stop_value: FloatArray,
-    p: FloatArray,
-    numbers: FloatArray,
-    flags: IntArray,
-    vectors: FloatArray,
-) -> bool:
-    """Apply all actions that are due and set the next boundary; true if there was one."""
-    last = offsets[flags[PATIENT, lane] + 1]
-    row = flags[NEXT_STOP, lane]
-    first = row
-    while row < last and stop_time[row] <= numbers[T, lane]:
-        act(
-            n, lane, stop_action[0, row], stop_action[1, row], stop_value[row],
-            vectors[Y], p, vectors[INPUTS],
-        )  # fmt: skip
-        row += 1
-    flags[NEXT_STOP, lane] = row
-    numbers[BOUNDARY, lane] = numbers[END, lane]
-    if row < last:
-        numbers[BOUNDARY, lane] = min(numbers[END, lane], stop_time[row])
-    return row > first
-
-
-@inner
-def _save_nothing(saved: FloatArray, first: int, last: int) -> None:
-    """Write NaN at saved times that a patient never lived through."""
-    for place in range(first, last):
-        saved[place] = np.nan
-
-
-@inner
-def _load(
-    n: int,
-    lane: int,
-    counters: IntArray,
-    y0: FloatArray,
-    parameters: FloatArray,
-    span: FloatArray,
-    offsets: IntArray,
-    stop_time: FloatArray,
-    stop_action: IntArray,
-    stop_value: FloatArray,
-    save_time: FloatArray,
-    n_sources: int,
-    saved: FloatArray,
-    p: FloatArray,
-    numbers: FloatArray,
-    flags: IntArray,
-    vectors: FloatArray,
-) -> bool:
-    """Put the next patient into a lane; false if there is none left."""
-    patient = fetch_and_add(counters, NEXT, 1)
-    numbers[ACCEPTED, lane] = 0.0
-    if patient >= len(y0):
-        flags[PATIENT, lane] = -1
-        numbers[RUNNING, lane] = 0.0
-        numbers[SAVE_TIME, lane] = np.inf
-        return False
-    flags[PATIENT, lane] = patient
-    for i in range(y0.shape[1]):
-        vectors[Y, i * n + lane] = y0[patient, i]
-        vectors[INPUTS, i * n + lane] = 0.0
-    for i in range(parameters.shape[1]):
-        p[i * n + lane] = parameters[patient, i]
-    start = span[0, patient]
-    numbers[T, lane] = start
-    numbers[END, lane] = span[1, patient]
-    numbers[RUNNING, lane] = 1.0
-    numbers[STEPS, lane] = 0.0
-    numbers[REJECTED, lane] = 0.0
-    flags[STATUS, lane] = _UNDER_WAY
-    flags[FRESH, lane] = 1
-    flags[JUMPED, lane] = 1
-    flags[AT_ONCE, lane] = 0
-    flags[NEXT_STOP, lane] = offsets[patient]
-    position = 0
-    while position < len(save_time) and save_time[position] < start:
-        position += 1
-    row = patient * len(save_time)
-    _save_nothing(saved, row * n_sources, (row + position) * n_sources)
-    flags[NEXT_SAVE, lane] = position
-    numbers[SAVE_TIME, lane] = save_time[position] if position < len(save_time) else np.inf
-    _apply_stops(n, lane, offsets, stop_time, stop_action, stop_value, p, numbers, flags, vectors)
-    return True
 
 
 @inner
@@ -275,81 +178,6 @@ def _clip(n: int, floors: FloatArray, atol: FloatArray, y: FloatArray) -> None:
             for k in range(i * n, (i + 1) * n, WIDTH):
                 value = load(y, k)
                 store(y, k, select((value < 0.0) & (value >= tolerated), 0.0, value))
-
-
-@inner
-def _save_states(
-    n: int,
-    save_time: FloatArray,
-    sources: IntArray,
-    saved: FloatArray,
-    numbers: FloatArray,
-    flags: IntArray,
-    vectors: FloatArray,
-) -> None:
-    """Write the saved times inside each accepted step, its end left out; states only."""
-    n_times, n_sources = len(save_time), len(sources)
-    y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
-    for lane in range(n):
-        t, h = numbers[T, lane], numbers[H, lane]
-        finish = numbers[PART, lane] * h
-        if numbers[ACCEPTED, lane] == 0.0 or numbers[SAVE_TIME, lane] - t >= finish:
-            continue
-        position = flags[NEXT_SAVE, lane]
-        place = (flags[PATIENT, lane] * n_times + position) * n_sources
-        while position < n_times and save_time[position] - t < finish:
-            x = (save_time[position] - t) / h
-            rest = 1.0 - x
-            for q in range(n_sources):
-                k = sources[q] * n + lane
-                bulge = element(k1, k) + x * (element(k2, k) + x * element(k3, k))
-                inner_value = element(new, k) + rest * bulge
-                saved[place + q] = rest * element(y, k) + x * inner_value
-            position += 1
-            place += n_sources
-        flags[NEXT_SAVE, lane] = position
-        numbers[SAVE_TIME, lane] = save_time[position] if position < n_times else np.inf
-
-
-@inner
-def _save_values(
-    n: int,
-    observe: Callable[..., None],
-    save_time: FloatArray,
-    sources: IntArray,
-    saved: FloatArray,
-    p: FloatArray,
-    numbers: FloatArray,
-    flags: IntArray,
-    vectors: FloatArray,
-    out: FloatArray,
-) -> None:
-    """Write the saved times inside each accepted step, its end left out; states and observables.
-
-    A round serves the next saved time of every lane that has one left, all lanes side by side.
-    """
-    n_times, n_sources = len(save_time), len(sources)
-    while True:
-        wanted = False
-        for lane in range(n):
-            since = numbers[SAVE_TIME, lane] - numbers[T, lane]
-            inside = since < numbers[PART, lane] * numbers[H, lane]
-            inside = inside and numbers[ACCEPTED, lane] > 0.0
-            numbers[THETA, lane] = since / numbers[H, lane] if inside else 0.0
-            flags[DUE, lane] = 1 if inside else 0
-            wanted = wanted or inside
-        if not wanted:
-            return
-        evaluate_inside(n, observe, p, numbers, vectors, out)
-        for lane in range(n):
-            if flags[DUE, lane] == 1:
-                position = flags[NEXT_SAVE, lane]
-                place = (flags[PATIENT, lane] * n_times + position) * n_sources
-                for q in range(n_sources):
-                    saved[place + q] = out[sources[q] * n + lane]
-                position += 1
-                flags[NEXT_SAVE, lane] = position
-                numbers[SAVE_TIME, lane] = save_time[position] if position < n_times else np.inf
 
 
 def drive(
@@ -432,7 +260,7 @@ def drive(
 
     alive = 0
     for lane in range(n):
-        if _load(
+        if load_patient(
             n, lane, counters, y0, parameters, span, offsets, stop_time, stop_action, stop_value,
             save_time, len(sources), saved, p, numbers, flags, vectors,
         ):  # fmt: skip
@@ -505,18 +333,18 @@ def drive(
             )  # fmt: skip
         if due > 0.0:
             if observing:
-                _save_values(
+                save_values(
                     n, observe, save_time, sources, saved, p, numbers, flags, vectors,
                     values[SCRATCH],
                 )  # fmt: skip
             else:
-                _save_states(n, save_time, sources, saved, numbers, flags, vectors)
+                save_states(n, save_time, sources, saved, numbers, flags, vectors)
 
         noteworthy = 0.0
         for lane in range(n):
             noteworthy += numbers[LANDING, lane] * numbers[ACCEPTED, lane]
             noteworthy += 1.0 - numbers[PART, lane]
-            noteworthy += 1.0 if flags[STATUS, lane] != _UNDER_WAY else 0.0
+            noteworthy += 1.0 if flags[STATUS, lane] != UNDER_WAY else 0.0
         if dies or following:
             noteworthy += 1.0
             shortened = False
@@ -577,7 +405,7 @@ def drive(
                     )  # fmt: skip
                     stale = True
                 if landed:
-                    if _apply_stops(
+                    if apply_stops(
                         n, lane, offsets, stop_time, stop_action, stop_value,
                         p, numbers, flags, vectors,
                     ):  # fmt: skip
@@ -586,7 +414,7 @@ def drive(
                         stale = True
                     if numbers[T, lane] >= numbers[END, lane]:
                         flags[STATUS, lane] = _SUCCESS
-            finishing = finishing or flags[STATUS, lane] != _UNDER_WAY
+            finishing = finishing or flags[STATUS, lane] != UNDER_WAY
         if not finishing:
             continue
         derive(n, p)
@@ -594,14 +422,14 @@ def drive(
         for lane in range(n):
             patient = flags[PATIENT, lane]
             status = flags[STATUS, lane]
-            if patient < 0 or status == _UNDER_WAY:
+            if patient < 0 or status == UNDER_WAY:
                 continue
             row = patient * len(save_time) + flags[NEXT_SAVE, lane]
             if status == _SUCCESS and numbers[SAVE_TIME, lane] == numbers[T, lane]:
                 for q in range(len(sources)):
                     saved[row * len(sources) + q] = values[SCRATCH, sources[q] * n + lane]
                 row += 1
-            _save_nothing(saved, row * len(sources), (patient + 1) * len(save_time) * len(sources))
+            save_nothing(saved, row * len(sources), (patient + 1) * len(save_time) * len(sources))
             follow(
                 FINISH, n, lane, observe, derive, events, thresholds, action_offsets, actions,
                 action_value, conditions, found, kinds, bounds, reduced, p, spare, numbers, flags,
@@ -616,7 +444,7 @@ def drive(
             fetch_and_add(counters, DONE, 1)
             alive -= 1
             stale = True
-            if _load(
+            if load_patient(
                 n, lane, counters, y0, parameters, span, offsets, stop_time, stop_action,
                 stop_value, save_time, len(sources), saved, p, numbers, flags, vectors,
             ):  # fmt: skip

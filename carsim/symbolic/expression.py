@@ -1,4 +1,4 @@
-"""Expressions as a graph without repetition, and their exact derivatives.
+"""Expressions as a graph without repetition.
 
 Equations are traced by calling them with `Expression` objects. Every operation asks the `Graph` for
 a node; equal operations on equal operands get the same node, so common subexpressions are shared
@@ -164,7 +164,8 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[Expression] = []
         self._known: dict[_Key, Expression] = {}
-        self._derivatives: dict[tuple[int, int], Expression] = {}
+        self.derivatives: dict[tuple[int, int], Expression] = {}
+        """What `carsim.symbolic.derivative` has found, by node and symbol."""
         self._dependencies: list[frozenset[int]] = []
         self.zero = self.constant(0.0)
         self.one = self.constant(1.0)
@@ -430,89 +431,6 @@ class Graph:
         if node.operation in make:
             return make[node.operation](*arguments)
         return self.function(node.operation, arguments)
-
-    def derivative(self, node: Expression, symbol: Expression) -> Expression:
-        """The exact partial derivative of `node` with respect to `symbol`.
-
-        Kinks (``where``, ``minimum``, ``maximum``) have the derivative of the branch taken.
-        """
-        if symbol.index not in self._dependencies[node.index]:
-            return self.zero
-        key = (node.index, symbol.index)
-        known = self._derivatives.get(key)
-        if known is None:
-            # Operands come before the node, so an explicit stack keeps deep sums from recursing.
-            stack = [node]
-            while stack:
-                top = stack[-1]
-                pending = [
-                    a
-                    for a in top.arguments
-                    if symbol.index in self._dependencies[a.index]
-                    and (a.index, symbol.index) not in self._derivatives
-                    and a.operation not in CONDITIONS
-                ]
-                if pending:
-                    stack.extend(pending)
-                    continue
-                stack.pop()
-                self._derivatives[(top.index, symbol.index)] = self._rule(top, symbol)
-            known = self._derivatives[key]
-        return known
-
-    def _rule(self, node: Expression, symbol: Expression) -> Expression:
-        """Differentiate one operation whose operands are differentiated already."""
-
-        def d(argument: Expression) -> Expression:
-            return self._derivatives.get((argument.index, symbol.index), self.zero)
-
-        a = node.arguments
-        match node.operation:
-            case "symbol":
-                return self.one if node is symbol else self.zero
-            case "add":
-                return self.add(d(a[0]), d(a[1]))
-            case "subtract":
-                return self.subtract(d(a[0]), d(a[1]))
-            case "negate":
-                return self.negate(d(a[0]))
-            case "multiply":
-                if a[0] is a[1]:
-                    return self.multiply(self.constant(2.0), self.multiply(a[0], d(a[0])))
-                return self.add(self.multiply(d(a[0]), a[1]), self.multiply(a[0], d(a[1])))
-            case "reciprocal":
-                return self.negate(self.multiply(self.multiply(node, node), d(a[0])))
-            case "exp":
-                return self.multiply(node, d(a[0]))
-            case "log":
-                return self.divide(d(a[0]), a[0])
-            case "sqrt":
-                return self.divide(self.multiply(self.constant(0.5), d(a[0])), node)
-            case "tanh":
-                return self.multiply(self.subtract(self.one, self.multiply(node, node)), d(a[0]))
-            case "where":
-                return self.where(a[0], d(a[1]), d(a[2]))
-            case "minimum":
-                return self.where(self.compare(a[1], a[0]), d(a[1]), d(a[0]))
-            case "maximum":
-                return self.where(self.compare(a[0], a[1]), d(a[1]), d(a[0]))
-            case "power":
-                # n x^(n-1) written with x^n, which is at hand; x is at least TINY.
-                slope = self.divide(self.multiply(a[1], node), a[0])
-                by_exponent = self.multiply(node, self._unary("log", a[0]))
-                return self.add(self.multiply(slope, d(a[0])), self.multiply(by_exponent, d(a[1])))
-            case "hill":
-                # With H = x^n / (k^n + x^n): dH/dx = n H (1 - H) / x, finite however small x is.
-                spread = self.multiply(node, self.subtract(self.one, node))
-                by_x = self.divide(self.multiply(a[2], spread), a[0])
-                by_k = self.negate(self.divide(self.multiply(a[2], spread), a[1]))
-                by_n = self.multiply(
-                    spread, self.subtract(self._unary("log", a[0]), self._unary("log", a[1]))
-                )
-                total = self.multiply(by_x, d(a[0]))
-                total = self.add(total, self.multiply(by_k, d(a[1])))
-                return self.add(total, self.multiply(by_n, d(a[2])))
-        raise AssertionError(f"no derivative rule for {node.operation}")
 
 
 def _log(x: float) -> float:

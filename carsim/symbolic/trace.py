@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from carsim.errors import ModelError
+from carsim.symbolic.derivative import derivative
 from carsim.symbolic.expression import CONDITIONS, Expression, Graph
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Trace:
                 j = column.get(index)
                 if j is None:
                     continue
-                entry = self.graph.derivative(equation, self.states[j])
+                entry = derivative(equation, self.states[j])
                 if entry.constant != 0.0:
                     found[i, j] = entry
         return found
@@ -57,7 +58,7 @@ class Trace:
         """Partial derivative of row i's equation with respect to time, where it is not zero."""
         found = {}
         for i, equation in enumerate(self.derivatives):
-            entry = self.graph.derivative(equation, self.time)
+            entry = derivative(equation, self.time)
             if entry.constant != 0.0:
                 found[i] = entry
         return found

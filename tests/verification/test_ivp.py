@@ -238,7 +238,7 @@ def test_pools_stay_positive(seed: int, name: str, rtol: float) -> None:
     y0, p = y0[possible], p[possible]
     atol = np.array([field.atol for field in model.states])
     result = integrate(
-        program, y0, p, 0.0, 365.0, rtol=rtol, atol=atol,
+        program, y0, p, 0.0, 365.0, rtol=rtol, atol=atol, floors=np.zeros(len(atol)),
         save=Save(np.linspace(0.0, 365.0, 366), np.arange(len(atol))),
     )  # fmt: skip
     np.testing.assert_array_equal(result.status, 0)
