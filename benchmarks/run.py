@@ -33,7 +33,9 @@ QUICK = ("--rounds", "1", "--round-seconds", "0.1")
 def main() -> None:
     """Measure everything that was asked for."""
     options = _options()
-    rows: list[dict[str, Any]] = []
+    RESULTS.mkdir(exist_ok=True)
+    latest = RESULTS / "latest.json"
+    rows: list[dict[str, Any]] = json.loads(latest.read_text()) if options.keep else []
     entries = [e for e in ENTRIES if not options.solver or _wanted(e.label, options.solver)]
     for name in options.problem or list(CASES):
         case = CASES[name]
@@ -49,11 +51,9 @@ def main() -> None:
                 found = measure(entry, python, folder, quick=options.quick)
             except AbsentError as reason:
                 found = [{"absent": str(reason)}]
-            rows += [shared | row for row in found]
-    if options.keep:
-        rows = _merge(json.loads((RESULTS / "latest.json").read_text()), rows)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.json").write_text(json.dumps(rows, indent=1) + "\n")
+            rows = _merge(rows, [shared | row for row in found])
+            # At once: a run of half an hour may be stopped.
+            latest.write_text(json.dumps(rows, indent=1) + "\n")
     (RESULTS / "machine.json").write_text(json.dumps(_machine(), indent=1) + "\n")
     from benchmarks.figure import draw
 

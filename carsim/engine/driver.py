@@ -80,6 +80,7 @@ from carsim.engine.layout import (
 from carsim.engine.pack import WIDTH, load, select, store
 from carsim.engine.patients import UNDER_WAY, apply_stops, load_patient
 from carsim.engine.plan import FloatArray, IntArray
+from carsim.engine.pools import clip_to_zero, refuse_negative
 from carsim.engine.samples import evaluate, evaluate_inside
 from carsim.engine.saving import save_nothing, save_states, save_values
 from carsim.engine.status import Status
@@ -110,7 +111,7 @@ SIZES = (
     "dying",
     "following",
     "observing",
-    "clipping",
+    "pools",
 )
 """Names of the entries of the driver's first array."""
 
@@ -164,20 +165,6 @@ def _find_extinctions(n: int, floors: FloatArray, numbers: FloatArray, vectors: 
                 if y[k] >= floor and new[k] < floor and accepted[lane] > 0.0:
                     return True
     return False
-
-
-@inner
-def _clip(n: int, floors: FloatArray, atol: FloatArray, y: FloatArray) -> None:
-    """Set to zero what lies below it by no more than the tolerance, where the floor is zero.
-
-    Otherwise the rounding of a vanished pool, negative by chance, can grow like the pool itself.
-    """
-    for i in range(len(floors)):
-        if floors[i] == 0.0:
-            tolerated = -atol[i]
-            for k in range(i * n, (i + 1) * n, WIDTH):
-                value = load(y, k)
-                store(y, k, select((value < 0.0) & (value >= tolerated), 0.0, value))
 
 
 def drive(
@@ -243,7 +230,7 @@ def drive(
     dying = sizes[10] != 0
     following = sizes[11] != 0
     observing = sizes[12] != 0
-    clipping = sizes[13] != 0
+    pools = sizes[13] != 0
     p = np.ones(n_parameters * n)
     numbers = np.zeros((N_NUMBERS, n))
     flags = np.zeros((N_FLAGS, n), dtype=np.int64)
@@ -307,6 +294,8 @@ def drive(
             rhs, jacobian, time_derivative, factor, solve,
             p, numbers, vectors, u, entries, factors, atol, rtol,
         )  # fmt: skip
+        if pools:
+            refuse_negative(n, floors, atol, numbers, vectors)
         _judge(n, max_steps, numbers, flags)
 
         due = 0.0
@@ -363,8 +352,8 @@ def drive(
             taken = load(accepted, lane) > 0.0
             for k in range(lane, size, n):
                 store(y, k, select(taken, load(new, k), load(y, k)))
-        if clipping:
-            _clip(n, floors, atol, y)
+        if pools:
+            clip_to_zero(n, floors, atol, y)
         for lane in range(n):
             numbers[T, lane] += accepted[lane] * numbers[PART, lane] * numbers[H, lane]
 

@@ -72,8 +72,8 @@ def integrate(
     atol : float64 array, shape (n_states,)
         Absolute tolerance of each state.
     floors : float64 array, shape (n_states,), optional
-        A state that falls through a positive floor is set to zero, as an event. With a floor of
-        zero, values below it by no more than `atol` are taken for zero. -inf for a signed state.
+        A state that falls through a positive floor is set to zero, as an event. A floor of zero
+        is a pool that must not turn negative, see `carsim.engine.pools`. -inf for a signed state.
     stops, events, save, reductions : optional
         See `carsim.engine.plan`.
     max_steps : int
@@ -118,7 +118,7 @@ def integrate(
         "infusing": bool(inputs.any()),
         "dying": bool(np.any(lowest > 0.0)),
         "following": following,
-        "clipping": bool(np.any(lowest == 0.0)),
+        "pools": bool(np.any(lowest == 0.0)),
         "observing": bool(np.any(save.sources >= program.n_states)),
     }
     # Not filled beforehand: for large ensembles that would cost as much as the integration.

@@ -22,7 +22,8 @@ MEANING: dict[int, str] = {
     Status.SUCCESS: "reached the end",
     Status.MAX_STEPS: "used up its steps; raise max_steps, or loosen rtol if the model is noisy",
     Status.STEP_TOO_SMALL: "needed a step below the resolution of time; look for a singularity "
-    "or a discontinuity inside the equations",
+    "or a discontinuity inside the equations, or for a state that the equations drive below zero "
+    "(declare it with signed=True if it may be negative)",
     Status.NON_FINITE: "met a value that is not finite; look for a division by zero, a logarithm "
     "or a power of a vanishing state, or an impossible parameter",
     Status.EVENT_LIMIT: "fired more events at one instant than can be meant; look for two events "

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
+from carsim.engine import compiled, layout
 from carsim.engine.integrate import integrate
 from carsim.engine.plan import Action, Save, Stops, Trajectories
 from carsim.engine.program import Program
@@ -134,6 +135,66 @@ def test_the_twin_s_error_estimate_has_the_order_of_the_embedded_formula(
         np.linalg.norm(reference_stepper.step(tableau, *functions, 0.0, y0, h).error) for h in steps
     ]
     assert slope(steps, np.array(errors)) == pytest.approx(tableau.error_order + 1, abs=0.15)
+
+
+def compiled_step(
+    program: Program, tableau: Tableau, y0: Array, p: Array, h: Array, rtol: float, atol: Array
+) -> tuple[Array, Array]:
+    """Rows NUMBERS and vectors of the engine after one step of length ``h[lane]`` in each lane."""
+    lanes = program.lanes
+    numbers = np.zeros((layout.N_NUMBERS, lanes))
+    vectors = np.zeros((layout.N_VECTORS, program.n_states * lanes))
+    vectors[layout.Y] = np.repeat(y0, lanes)
+    parameters = np.ones((program.n_parameters + program.n_derived) * lanes)
+    parameters[: program.n_parameters * lanes] = np.repeat(p, lanes)
+    program.derive(lanes, parameters)
+    numbers[layout.H] = h
+    numbers[layout.PREVIOUS] = 1.0
+    numbers[layout.CAP] = 6.0
+    numbers[layout.RUNNING] = 1.0
+    order = tableau.error_order + 1
+    compiled.compiled_start(
+        lanes, order, False, False, program.rhs, parameters, numbers, vectors, atol, rtol
+    )
+    compiled.compiled_step(
+        lanes, order, tableau.implicit, program.autonomous, False,
+        1.0 / tableau.gamma if tableau.implicit else 0.0,
+        tableau.a, tableau.coupling,
+        np.array([tableau.b, tableau.c, tableau.d, tableau.error]),
+        program.rhs, program.jacobian, program.time_derivative, program.factor, program.solve,
+        parameters, numbers, vectors,
+        np.zeros((tableau.stages, program.n_states * lanes)),
+        np.zeros(program.n_jacobian * lanes), np.zeros(program.n_factors * lanes),
+        atol, rtol,
+    )  # fmt: skip
+    return numbers, vectors.reshape(layout.N_VECTORS, program.n_states, lanes)
+
+
+@each_method
+def test_the_error_estimate_equals_that_of_the_twin(
+    tableau: Tableau, kaps_program: Program, reference_stepper: ModuleType
+) -> None:
+    p, y0 = np.array([0.5, 1.0]), np.array([0.8, 1.1])
+    h = np.geomspace(0.02, 0.5, kaps_program.lanes)
+    rtol, atol = 1e-5, np.array([1e-6, 1e-4])
+    numbers, vectors = compiled_step(kaps_program, tableau, y0, p, h, rtol, atol)
+    functions = equations(kaps_program, p)
+    order = tableau.error_order + 1
+    for lane in range(kaps_program.lanes):
+        step = reference_stepper.step(tableau, *functions, 0.0, y0, h[lane])
+        np.testing.assert_allclose(vectors[layout.NEW, :, lane], step.new, rtol=1e-12)
+        np.testing.assert_allclose(
+            vectors[layout.DELTA, :, lane], step.error, rtol=1e-9, atol=1e-14
+        )
+        scale = atol + rtol * np.maximum(np.abs(y0), np.abs(step.new))
+        norm = np.sqrt(np.mean((step.error / scale) ** 2))
+        assert numbers[layout.ERROR, lane] == pytest.approx(norm, rel=1e-8)
+        assert numbers[layout.ACCEPTED, lane] == float(norm <= 1.0)
+        # Behind a step with error one, the proportional part of the control is silent.
+        expected = 0.9 * norm ** (-0.7 / order) if norm <= 1.0 else 0.9 * norm ** (-1.0 / order)
+        bounds = (0.2, 6.0) if norm <= 1.0 else (0.2, 0.75)
+        assert numbers[layout.FACTOR, lane] == pytest.approx(np.clip(expected, *bounds), rel=1e-8)
+    assert 0.0 < numbers[layout.ACCEPTED].mean() < 1.0
 
 
 # --- observed order ---
