@@ -123,6 +123,7 @@ def first_step(
         d0, d1 = square_root(d0 * share), square_root(d1 * share)
         telling = (d0 > NEGLIGIBLE) & (d1 > NEGLIGIBLE)
         h = select(telling, 0.01 * d0 / d1, SMALL_STEP)
+        h = select((h > 0.0) & (h < LARGEST_ERROR), h, SMALL_STEP)
         store(out, lane, h)
         store(stage_time, lane, load(t, lane) + h)
         for i in range(n_states):
@@ -150,4 +151,5 @@ def first_step(
         curved = exp((log(repeat(0.01)) - log(largest)) * (1.0 / order))
         curved = select(largest <= FLAT, flat, curved)
         most = 100.0 * h
-        store(out, lane, select(most < curved, most, curved))
+        # Written so that NaN takes the other, finite choice; the step itself will be refused.
+        store(out, lane, select(curved < most, curved, most))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -36,14 +38,34 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+@functools.cache
+def _changed() -> float:
+    """When the engine's sources changed last. numba looks at the file of a function only."""
+    return max(path.stat().st_mtime for path in Path(__file__).parent.glob("*.py"))
+
+
+def _index(function: Callable[..., Any]) -> Path:
+    return Path(FunctionCache(function)._cache_file._index_path)
+
+
+def is_cached(function: Callable[..., Any]) -> bool:
+    """Whether numba has compiled a function since the engine changed."""
+    index = _index(function)
+    return index.exists() and index.stat().st_mtime > _changed()
+
+
 def kernel(signature: Any) -> Callable[[F], F]:
     """Compile a function for one explicit signature, as the whole engine is.
 
     A cache file that cannot be read (truncated by a full disk, say) is thrown away and written
-    anew. Where no cache can be written, the function is compiled for this process only.
+    anew, and so is one older than the engine's sources. Where no cache can be written, the function
+    is compiled for this process only.
     """
 
     def decorate(function: F) -> F:
+        with contextlib.suppress(Exception):
+            if _index(function).exists() and not is_cached(function):
+                FunctionCache(function).flush()
         attempts: tuple[dict[str, Any], ...] = (OPTIONS, OPTIONS, {**OPTIONS, "cache": False})
         for attempt, options in enumerate(attempts, start=1):
             try:

@@ -10,21 +10,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from numba.core.caching import FunctionCache
-
 from carsim.engine.driver import drive
+from carsim.engine.jit import is_cached
 
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def is_compiled() -> bool:
-    """Whether numba's cache has an index for the driver."""
-    return Path(FunctionCache(drive)._cache_file._index_path).exists()
-
-
 def begin() -> None:
     """Start compiling, unless that is done or under way."""
-    if _children or not Path(sys.executable).name.startswith("python") or is_compiled():
+    if _children or not Path(sys.executable).name.startswith("python") or is_cached(drive):
         return
     command = [sys.executable, "-c", "import carsim.engine.compiled"]
     _children.append(

@@ -207,7 +207,9 @@ def test_number_of_lanes(one_compartment: Model, ensemble: Ensemble) -> None:
         assert_same_bits(a, b)
     a, b = (ensemble.run(program, rtol=1e-9) for program in (narrow, wide))
     np.testing.assert_array_equal(a.log_event, b.log_event)
-    np.testing.assert_allclose(a.log_time, b.log_time, rtol=1e-12)
+    # Behind an event that moved in its last digit, step sizes and so errors differ: by less than
+    # the tolerance of the run.
+    np.testing.assert_allclose(a.log_time, b.log_time, rtol=1e-10)
     np.testing.assert_allclose(a.final_state, b.final_state, rtol=1e-9, atol=1e-12)
     # The rule tops up at one concentration again and again: which of these equal troughs is the
     # lowest is a matter of rounding.
