@@ -26,7 +26,6 @@ from carsim.engine.layout import (
 from carsim.engine.plan import FloatArray, IntArray, Reduction
 from carsim.engine.samples import evaluate_inside, locate, peak
 
-_MAXIMUM = int(Reduction.MAXIMUM)
 _TIME_OF_MAXIMUM = int(Reduction.TIME_OF_MAXIMUM)
 _TIME_OF_MINIMUM = int(Reduction.TIME_OF_MINIMUM)
 _AREA = int(Reduction.AREA)

@@ -7,11 +7,10 @@ capacity. Killing saturates in the CAR-T cells and in their targets, so that nei
 a CAR-T cell is busier than once in 1/g days and 1/phi times 1/g days.
 """
 
-from carsim import Assumed, Cited, Derived, Parameters, State, parameter, state
+from carsim import Assumed, Derived, Parameters, State, parameter, state
 from carsim_models.cart_hbv.sites import Sites
 from carsim_models.cart_hbv.sources import STEIN, TUNED
 
-KIMMEL = Cited("10.1098/rspb.2021.0229")
 ENGRAFTED = Assumed("between the 1/100 of Owens 2021 and the 1/500 of Kirouac 2023")
 
 
