@@ -45,10 +45,15 @@ if TYPE_CHECKING:
     from carsim.scenario import Solver as Solver
     from carsim.simulation import simulate as simulate
     from carsim.sweep import Sweep as Sweep
-    from carsim.therapy import AddTo as AddTo
+    from carsim.therapy import Assay as Assay
+    from carsim.therapy import Covariate as Covariate
+    from carsim.therapy import Discontinue as Discontinue
     from carsim.therapy import Dose as Dose
-    from carsim.therapy import Event as Event
+    from carsim.therapy import Hazard as Hazard
     from carsim.therapy import Infusion as Infusion
+    from carsim.therapy import Regimen as Regimen
+    from carsim.therapy import Reset as Reset
+    from carsim.therapy import Rule as Rule
     from carsim.therapy import SetParameter as SetParameter
     from carsim.therapy import SetState as SetState
     from carsim.therapy import Window as Window
@@ -56,17 +61,19 @@ if TYPE_CHECKING:
 
 # Public name -> module that defines it. The TYPE_CHECKING block above mirrors it; a test compares.
 _PUBLIC = {
-    "AddTo": "carsim.therapy",
     "AreaUnder": "carsim.metrics",
+    "Assay": "carsim.therapy",
     "Assumed": "carsim.model",
     "CarsimError": "carsim.errors",
     "Cited": "carsim.model",
     "ConfigError": "carsim.errors",
+    "Covariate": "carsim.therapy",
     "Derived": "carsim.model",
+    "Discontinue": "carsim.therapy",
     "Dose": "carsim.therapy",
-    "Event": "carsim.therapy",
     "FirstAbove": "carsim.metrics",
     "FirstBelow": "carsim.metrics",
+    "Hazard": "carsim.therapy",
     "Infusion": "carsim.therapy",
     "Last": "carsim.metrics",
     "Maximum": "carsim.metrics",
@@ -75,6 +82,9 @@ _PUBLIC = {
     "ModelError": "carsim.errors",
     "Parameters": "carsim.model",
     "Population": "carsim.population",
+    "Regimen": "carsim.therapy",
+    "Reset": "carsim.therapy",
+    "Rule": "carsim.therapy",
     "Scenario": "carsim.scenario",
     "ScenarioError": "carsim.errors",
     "SetParameter": "carsim.therapy",

@@ -16,7 +16,7 @@ import numpy as np
 
 from carsim.engine.plan import Reduction, Reductions
 from carsim.errors import ScenarioError
-from carsim.therapy import source_index
+from carsim.therapy import Sources, check_source
 from carsim.units import parse_unit
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Metric(ABC):
         ScenarioError
             An unknown output, a window outside the simulation, a threshold that is not finite.
         """
-        source_index(model, self.of, where, "of")
+        check_source(model, self.of, where, "of")
         first, last = self.window(start, stop)
         for name, time in (("start", first), ("stop", last)):
             if not _is_finite(time):
@@ -285,14 +285,14 @@ METRICS: Mapping[str, type[Metric]] = MappingProxyType(
 
 
 def compile_metrics(
-    model: Model, metrics: Mapping[str, Metric], start: float, stop: float
+    sources: Sources, metrics: Mapping[str, Metric], start: float, stop: float
 ) -> Reductions:
     """Turn metrics into the engine's reductions, in the order of the mapping.
 
     Parameters
     ----------
-    model : Model
-        Model that is run.
+    sources : Sources
+        Columns of the outputs.
     metrics : mapping of str to Metric
         Metrics by name.
     start, stop : float, model time unit
@@ -307,13 +307,7 @@ def compile_metrics(
     windows = [metric.window(start, stop) for metric in items]
     return Reductions(
         kind=np.array([int(metric.kind) for metric in items], dtype=np.int64),
-        source=np.array(
-            [
-                source_index(model, metric.of, f"metrics.{name}", "of")
-                for name, metric in metrics.items()
-            ],
-            dtype=np.int64,
-        ),
+        source=np.array([sources.column(metric.of) for metric in items], dtype=np.int64),
         start=np.array([first for first, _ in windows], dtype=np.float64),
         stop=np.array([last for _, last in windows], dtype=np.float64),
         threshold=np.array([metric.level for metric in items], dtype=np.float64),

@@ -10,7 +10,7 @@ import numpy as np
 
 from carsim.dataset import assemble, describe_failure
 from carsim.engine.integrate import LOG_CAPACITY, integrate
-from carsim.engine.plan import Progress, Trajectories
+from carsim.engine.plan import Progress, Rules, Trajectories
 from carsim.engine.status import Status
 from carsim.errors import ScenarioError, SolverError
 from carsim.kernels.compile import compile_model
@@ -19,7 +19,7 @@ from carsim.model import Model
 from carsim.population import Population
 from carsim.registry import load_model
 from carsim.scenario import Prepared, Scenario, Solver, prepare
-from carsim.therapy import Event, TherapyItem, most_actions
+from carsim.therapy import Item, most_actions
 from carsim.therapy.values import FloatArray, PerPatient
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def simulate(
     *,
     parameters: Mapping[str, PerPatient] = _NOT_GIVEN,
     variants: Sequence[str] = _NOT_GIVEN,
-    therapy: Mapping[str, TherapyItem] = _NOT_GIVEN,
+    therapy: Mapping[str, Item] = _NOT_GIVEN,
     population: Population | None = _NOT_GIVEN,
     start: float = _NOT_GIVEN,
     stop: PerPatient = _NOT_GIVEN,
@@ -159,7 +159,11 @@ def solve(
     solver = prepared.scenario.solver
     block = prepared.block(first, last)
     return integrate(
-        compile_model(prepared.model),
+        compile_model(
+            prepared.model,
+            driven=prepared.sources.driven,
+            integrals=prepared.sources.integrals,
+        ),
         block.y0,
         block.p,
         prepared.scenario.start,
@@ -168,13 +172,16 @@ def solve(
         rtol=solver.rtol,
         atol=prepared.atol,
         floors=prepared.floors,
-        stops=block.stops,
-        events=block.events,
+        stops=block.therapy.stops,
+        courses=block.therapy.courses,
+        rules=block.therapy.rules,
+        n_items=block.therapy.n_items,
+        serial=block.serial,
         save=prepared.save,
         reductions=prepared.reductions,
         max_steps=solver.max_steps,
         threads=solver.threads,
-        log_capacity=_log_capacity(prepared),
+        log_capacity=_log_capacity(prepared, block.therapy.rules),
         progress=progress,
         cancelled=cancel,
     )
@@ -240,15 +247,14 @@ def _shifted(progress: Progress, first: int, total: int) -> Progress:
 def _patients_at_a_time(prepared: Prepared) -> int:
     """Patients whose scheduled actions are about `MOST_ROWS` rows."""
     scenario = prepared.scenario
-    rows = most_actions(prepared.model, scenario.therapy, scenario.stop)
+    rows = most_actions(prepared.model, scenario.items, scenario.stop)
     return max(FEWEST_PATIENTS, MOST_ROWS // max(rows, 1))
 
 
-def _log_capacity(prepared: Prepared) -> int:
+def _log_capacity(prepared: Prepared, rules: Rules) -> int:
     """Lines of the event log that a patient can need: two extinctions a pool, all firings."""
-    events = [item for item in prepared.scenario.therapy.values() if isinstance(item, Event)]
     extinctions = 2 * int((prepared.floors > 0.0).sum())
-    return min(sum(event.limit for event in events) + extinctions, LOG_CAPACITY)
+    return min(int(rules.limit.sum()) + extinctions, LOG_CAPACITY)
 
 
 def _raise_first_failure(prepared: Prepared, trajectories: Trajectories) -> None:

@@ -22,7 +22,7 @@ from carsim.model import Model
 from carsim.population import DISTRIBUTIONS, Component, Distribution, Mixture, Population
 from carsim.registry import load_model
 from carsim.scenario import Scenario, Solver
-from carsim.therapy import ACTIONS, ITEMS, TherapyItem
+from carsim.therapy import ACTIONS, ITEMS, Assay, Item
 
 T = TypeVar("T")
 
@@ -204,17 +204,36 @@ def _distributions(
     return made
 
 
-def _therapy(given: Mapping[str, Any], source: str, key: str) -> TherapyItem:
+def _therapy(given: Mapping[str, Any], source: str, key: str) -> Item:
     options = dict(given)
-    if options.get("kind") == "event":
-        actions = options.get("do", [])
+    if isinstance(options.get("do"), dict):
+        options["do"] = [options["do"]]
+    if "do" in options:
+        actions = options["do"]
         if not isinstance(actions, list) or not all(isinstance(each, dict) for each in actions):
             raise ConfigError(f"{source}: {key}.do: give a list of tables, one an action.")
         options["do"] = [
             _of_kind(ACTIONS, "action", dict(each), "action", source, f"{key}.do[{number}]")
             for number, each in enumerate(actions)
         ]
+    if "assay" in options:
+        where = f"{key}.assay"
+        options["assay"] = _construct(Assay, _table(options["assay"], source, where), source, where)
+    if options.get("kind") == "regimen":
+        items = _table(options.get("items", {}), source, f"{key}.items")
+        options["items"] = {
+            name: _therapy(
+                _table(item, source, f"{key}.items.{name}"), source, f"{key}.items.{name}"
+            )
+            for name, item in items.items()
+        }
     return _of_kind(ITEMS, "therapy item", options, "kind", source, key)
+
+
+def _table(value: object, source: str, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{source}: {key}: {wrong_kind(value)}. Give a table.")
+    return value
 
 
 def _of_kind(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from carsim._version import __version__
 from carsim.dataset.failures import summarize_failures
+from carsim.dataset.words import gives, words_of_actions
 from carsim.engine.plan import Trajectories
 from carsim.engine.status import Status
 from carsim.errors import CarsimError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Variables = dict[str, tuple[tuple[str, ...], Any, dict[str, Any]]]
 
 SOLVER_VARIABLES = ("status", "n_steps", "n_rejected", "final_time")
-EVENT_VARIABLES = ("event_patient", "event_time", "event_name", "event_value")
+EVENT_VARIABLES = ("event_patient", "event_time", "event_name", "event_action", "event_value")
 REQUIRED_ATTRIBUTES = ("carsim_version", "model", "model_hash", "scenario", "solver", "rtol")
 
 
@@ -57,6 +58,7 @@ def assemble(
         **_metrics(prepared, trajectories, ensemble),
         **_solver_facts(prepared, trajectories, ensemble),
         **_event_log(prepared, trajectories),
+        **_doses(prepared, trajectories, ensemble),
     }
     attributes = _attributes(prepared)
     failures = summarize_failures(prepared, trajectories)
@@ -94,7 +96,10 @@ def validate(dataset: xr.Dataset) -> None:
         if name not in dataset.variables
     )
     for key, variable in dataset.data_vars.items():
-        allowed = [(), ("patient",), ("time",), ("patient", "time"), ("event",)]
+        allowed = [
+            *((), ("patient",), ("time",), ("patient", "time"), ("event",)),
+            *(("item",), ("patient", "item")),
+        ]
         if variable.dims not in allowed:
             problems.append(f"variable {key!r} has dimensions {variable.dims}")
         problems.extend(
@@ -208,14 +213,17 @@ def _event_log(prepared: Prepared, trajectories: Trajectories) -> Variables:
     capacity = trajectories.log_time.shape[1]
     kept = np.arange(capacity) < np.minimum(trajectories.log_count, capacity)[:, None]
     rows, _ = np.nonzero(kept)
-    names = [*prepared.event_names, *(f"extinct:{name}" for name in reversed(model.state_names))]
-    # Event k is k; state i going extinct is -1 - i, which Python counts from the end.
-    event_names = np.array(names)[trajectories.log_event[kept]]
+    pools = [f"extinct:{name}" for name in reversed(model.state_names)]
+    actions = [words_of_actions(prepared.scenario.items[name], model) for name in prepared.rules]
+    # Rule k is k; state i going extinct is -1 - i, which Python counts from the end.
+    events = trajectories.log_event[kept]
+    event_names = np.array([*prepared.rules, *pools])[events]
+    event_actions = np.array([*actions, *("" for _ in pools)])[events]
     lost = int(np.maximum(trajectories.log_count - capacity, 0).sum())
-    about_names: dict[str, Any] = {"long_name": "event, or pool that went extinct"}
+    about_names: dict[str, Any] = {"long_name": "rule or hazard, or pool that went extinct"}
     if lost:
         about_names["note"] = f"{lost} further firings did not fit into the log"
-    value = {"units": "", "carsim_units": "", "long_name": "value of what was watched"}
+    value = {"units": "", "carsim_units": "", "long_name": "value that was seen"}
     return {
         "event_patient": (("event",), prepared.patients[rows], {"long_name": "patient"}),
         "event_time": (
@@ -224,8 +232,21 @@ def _event_log(prepared: Prepared, trajectories: Trajectories) -> Variables:
             _described(model.time_unit, "time of the event"),
         ),
         "event_name": (("event",), event_names, about_names),
+        "event_action": (("event",), event_actions, {"long_name": "what was done"}),
         "event_value": (("event",), trajectories.log_value[kept], value),
     }
+
+
+def _doses(prepared: Prepared, trajectories: Trajectories, ensemble: bool) -> Variables:
+    """Doses given and infusions begun, of the items and rules that give any."""
+    names = (*prepared.items, *prepared.rules)
+    giving = [k for k, name in enumerate(names) if gives(prepared.scenario.items[name])]
+    if not giving:
+        return {}
+    given = trajectories.doses[:, giving]
+    about = {"long_name": "doses given and infusions begun"}
+    dims = ("patient", "item") if ensemble else ("item",)
+    return {"doses_given": (dims, given if ensemble else given[0], about)}
 
 
 def _coordinates(prepared: Prepared, ensemble: bool, variables: Variables) -> Variables:
@@ -234,6 +255,10 @@ def _coordinates(prepared: Prepared, ensemble: bool, variables: Variables) -> Va
     if prepared.outputs:
         about = {**_described(model.time_unit, "time"), "axis": "T"}
         coordinates["time"] = ("time",), np.array(prepared.save.times), about
+    if "doses_given" in variables:
+        names = (*prepared.items, *prepared.rules)
+        given = [name for name in names if gives(prepared.scenario.items[name])]
+        coordinates["item"] = ("item",), np.array(given), {"long_name": "item of the therapy"}
     if not ensemble:
         return coordinates
     coordinates["patient"] = ("patient",), prepared.patients, {"long_name": "virtual patient"}
@@ -253,8 +278,7 @@ def _coordinates(prepared: Prepared, ensemble: bool, variables: Variables) -> Va
         attributes = _described(model.time_unit, "end of the simulation")
         coordinates["simulation_stop"] = ("patient",), np.array(stop), attributes
     for item, entry in prepared.scenario.therapy.items():
-        for field in entry.patients():
-            values = getattr(entry, field)
+        for field, values in entry.arrays().items():
             if values.ndim == 1:
                 about = {"long_name": f"{field} of {item}"}
                 coordinates[f"therapy.{item}.{field}"] = ("patient",), np.array(values), about

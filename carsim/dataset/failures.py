@@ -60,10 +60,11 @@ def describe_failure(prepared: Prepared, trajectories: Trajectories, patient: in
     model, solver = prepared.model, prepared.scenario.solver
     status = int(trajectories.status[patient])
     time = float(trajectories.final_time[patient])
-    y = trajectories.final_state[patient]
+    n_states = len(model.states)
+    y = trajectories.final_state[patient, :n_states]
     if not np.isfinite(y).any():
         # Nothing was reached: it is the beginning that is wrong.
-        time, y = prepared.scenario.start, prepared.y0[patient]
+        time, y = prepared.scenario.start, prepared.y0[patient, :n_states]
     stop = prepared.scenario.stop
     end = float(stop[patient]) if isinstance(stop, np.ndarray) else stop
     who = f"patient {int(prepared.patients[patient])} " if prepared.scenario.is_ensemble else ""

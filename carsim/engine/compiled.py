@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from carsim.engine.driver import DRIVE, drive
-from carsim.engine.follow import FOLLOW, ignore
+from carsim.engine.follow import (
+    FOLLOW_REDUCTIONS,
+    FOLLOW_RULES,
+    ignore_reductions,
+    ignore_rules,
+)
 from carsim.engine.jit import kernel
 from carsim.engine.step import START, STEP, start, step
 
 compiled_start = kernel(START)(start)
 compiled_step = kernel(STEP)(step)
-compiled_ignore = kernel(FOLLOW)(ignore)
+no_rules = kernel(FOLLOW_RULES)(ignore_rules)
+no_reductions = kernel(FOLLOW_REDUCTIONS)(ignore_reductions)
 compiled_drive = kernel(DRIVE)(drive)

@@ -7,12 +7,15 @@ start of the
    step; the first step size of fresh lanes;
 2. step sizes are cut so that the next stop is landed on exactly;
 3. a step, its error, acceptance;
-4. an extinction or an event inside an accepted step cuts it short where it happens; reductions;
+4. an extinction inside an accepted step cuts it short where it happens; a rule that acts inside has
+   the step taken anew up to there; reductions;
 5. saved times are served from the dense output;
-6. accepted lanes advance; stops and events act; finished lanes are written out and refilled.
+6. accepted lanes advance; stops and rules act; finished lanes are written out and refilled.
 
 Only element-wise operations touch a lane, so a patient's bits depend neither on its lane nor on its
-neighbours. The driver is compiled once for all models: their kernels come as function values.
+neighbours. Nothing that lies ahead touches a step that does not reach it: a stop later on, or a
+rule that looks and does not act, leaves all bits before it as they are. The driver is compiled once
+for all models: their kernels come as function values.
 """
 
 from __future__ import annotations
@@ -23,21 +26,21 @@ import numpy as np
 from numba.core import types
 
 from carsim.engine import signatures
+from carsim.engine.actions import note
 from carsim.engine.atomic import fetch_and_add
 from carsim.engine.combine import three_sums
 from carsim.engine.control import MOST
-from carsim.engine.events import first_extinction, note
-from carsim.engine.follow import BEGIN, FINISH, FIRE, FOLLOW, SETTLE, WATCH
-from carsim.engine.jit import (
-    COUNT,
-    CUBE,
-    INTEGER_MATRIX,
-    INTEGERS,
-    MATRIX,
-    NUMBER,
-    VECTOR,
-    inner,
+from carsim.engine.extinction import find_extinctions, first_extinction
+from carsim.engine.follow import (
+    BEGIN,
+    FINISH,
+    FOLLOW_REDUCTIONS,
+    FOLLOW_RULES,
+    LAND,
+    SETTLE,
+    WATCH,
 )
+from carsim.engine.jit import INTEGERS, MATRIX, NUMBER, VECTOR, inner
 from carsim.engine.layout import (
     ACCEPTED,
     BOUNDARY,
@@ -46,7 +49,6 @@ from carsim.engine.layout import (
     DONE,
     END,
     ERROR,
-    EVENT_PART,
     EXTINCT_PART,
     FACTOR,
     FRESH,
@@ -56,16 +58,23 @@ from carsim.engine.layout import (
     K3,
     LANDING,
     LANE_STEPS,
+    LEFT,
     N_FLAGS,
     N_NUMBERS,
+    N_RECALL,
+    N_STARTED,
     N_VALUES,
     N_VECTORS,
     NEW,
     NEXT_SAVE,
+    OLD_CAP,
+    OLD_PREVIOUS,
+    OLD_WISH,
     PART,
     PATIENT,
     PREVIOUS,
     REJECTED,
+    RIGHT,
     RUNNING,
     SAVE_TIME,
     SCRATCH,
@@ -81,7 +90,20 @@ from carsim.engine.pack import WIDTH, load, select, store
 from carsim.engine.patients import UNDER_WAY, apply_stops, load_patient
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.pools import clip_to_zero, refuse_negative
-from carsim.engine.samples import evaluate, evaluate_inside
+from carsim.engine.records import (
+    LOG,
+    PATIENTS,
+    THERAPY,
+    WANTED,
+    WRITTEN,
+    Lanes,
+    Log,
+    Patients,
+    Therapy,
+    Wanted,
+    Written,
+)
+from carsim.engine.samples import evaluate, evaluate_inside, sample_step
 from carsim.engine.saving import save_nothing, save_states, save_values
 from carsim.engine.status import Status
 from carsim.engine.step import START, STEP
@@ -94,8 +116,6 @@ _CANCELLED = int(Status.CANCELLED)
 
 # Steps below this fraction of the time leave it where it is.
 RESOLUTION = 4e-16
-# A step this close to the next stop goes all the way, so that no sliver of a step is left over.
-STRETCH = 1.1
 
 SIZES = (
     "lanes",
@@ -103,17 +123,57 @@ SIZES = (
     "n_values",
     "n_jacobian",
     "n_factors",
+    "n_all_parameters",
+    "started",
     "order",
     "max_steps",
     "implicit",
     "autonomous",
     "infusing",
     "dying",
-    "following",
+    "ruling",
+    "watching",
+    "reducing",
     "observing",
     "pools",
 )
 """Names of the entries of the driver's first array."""
+(
+    _LANES,
+    _N_STATES,
+    _N_VALUES,
+    _N_JACOBIAN,
+    _N_FACTORS,
+    _N_ALL_PARAMETERS,
+    _STARTED,
+    _ORDER,
+    _MOST,
+    _IMPLICIT,
+    _AUTONOMOUS,
+    _INFUSING,
+    _DYING,
+    _RULING,
+    _WATCHING,
+    _REDUCING,
+    _OBSERVING,
+    _POOLS,
+) = range(len(SIZES))
+
+
+@inner
+def _make_lanes(sizes: IntArray, n_parameters: int, therapy: Therapy) -> Lanes:
+    """Make room for the patients in the lanes of one thread."""
+    n = sizes[_LANES]
+    return Lanes(
+        np.ones(sizes[_N_ALL_PARAMETERS] * n),
+        np.ones(n_parameters * n),
+        np.zeros((N_NUMBERS, n)),
+        np.zeros((N_FLAGS, n), dtype=np.int64),
+        np.zeros((N_VECTORS, sizes[_N_STATES] * n)),
+        np.zeros((therapy.courses.shape[1] + therapy.n_items) * n),
+        np.zeros((N_RECALL, (therapy.rules.shape[1] - 1) * n)),
+        np.full((N_STARTED, sizes[_STARTED] * n), -1.0),
+    )
 
 
 @inner
@@ -124,6 +184,9 @@ def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> None
     for lane in range(n):
         ok = accepted[lane]
         failed = running[lane] - ok
+        numbers[OLD_WISH, lane] = numbers[WISH, lane]
+        numbers[OLD_PREVIOUS, lane] = numbers[PREVIOUS, lane]
+        numbers[OLD_CAP, lane] = numbers[CAP, lane]
         numbers[WISH, lane] = numbers[H, lane] * numbers[FACTOR, lane]
         error = numbers[ERROR, lane]
         error = error if error > 1e-2 else 1e-2
@@ -154,24 +217,21 @@ def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> None
 
 
 @inner
-def _find_extinctions(n: int, floors: FloatArray, numbers: FloatArray, vectors: FloatArray) -> bool:
-    """Whether a state falls through its floor in an accepted step of any lane."""
-    accepted, y, new = numbers[ACCEPTED], vectors[Y], vectors[NEW]
-    for i in range(len(floors)):
-        floor = floors[i]
-        if floor > 0.0:
-            for lane in range(n):
-                k = i * n + lane
-                if y[k] >= floor and new[k] < floor and accepted[lane] > 0.0:
-                    return True
-    return False
+def _step_on(n: int, accepted: FloatArray, values: FloatArray) -> None:
+    """What is right of this step is left of the next."""
+    left, right = values[LEFT], values[RIGHT]
+    for lane in range(0, n, WIDTH):
+        taken = load(accepted, lane) > 0.0
+        for k in range(lane, len(left), n):
+            store(left, k, select(taken, load(right, k), load(left, k)))
 
 
 def drive(
     sizes: IntArray,
     start: Callable[..., None],
     step: Callable[..., None],
-    follow: Callable[..., None],
+    rule: Callable[..., None],
+    reduce: Callable[..., None],
     derive: Callable[..., None],
     rhs: Callable[..., None],
     jacobian: Callable[..., None],
@@ -184,91 +244,70 @@ def drive(
     coupling: FloatArray,
     weights: FloatArray,
     dense: FloatArray,
-    y0: FloatArray,
-    parameters: FloatArray,
-    n_parameters: int,
-    span: FloatArray,
     rtol: float,
     atol: FloatArray,
     floors: FloatArray,
-    offsets: IntArray,
-    stop_time: FloatArray,
-    stop_action: IntArray,
-    stop_value: FloatArray,
-    events: IntArray,
-    thresholds: FloatArray,
-    action_offsets: IntArray,
-    actions: IntArray,
-    action_value: FloatArray,
-    save_time: FloatArray,
-    sources: IntArray,
-    kinds: IntArray,
-    bounds: FloatArray,
-    saved: FloatArray,
-    metrics: FloatArray,
-    ended: IntArray,
-    final: FloatArray,
-    log_count: IntArray,
-    log_event: IntArray,
-    log_number: FloatArray,
-    counters: IntArray,
+    patients: Patients,
+    therapy: Therapy,
+    wanted: Wanted,
+    log: Log,
+    written: Written,
 ) -> None:
-    """Integrate patients taken one by one from the shared counter until none is left.
-
-    The arrays are those of `carsim.engine.plan`, packed: `span` has rows start and stop; `ended`
-    rows status, steps, rejected steps; `final` the last time and behind it the last state of each
-    patient.
-    """
-    n = sizes[0]
-    n_states = sizes[1]
+    """Integrate patients taken one by one from the shared counter until none is left."""
+    n = sizes[_LANES]
+    n_states = sizes[_N_STATES]
     size = n_states * n
-    order = sizes[5]
-    max_steps = sizes[6]
-    implicit = sizes[7] != 0
-    autonomous = sizes[8] != 0
-    infusing = sizes[9] != 0
-    dying = sizes[10] != 0
-    following = sizes[11] != 0
-    observing = sizes[12] != 0
-    pools = sizes[13] != 0
-    p = np.ones(n_parameters * n)
-    numbers = np.zeros((N_NUMBERS, n))
-    flags = np.zeros((N_FLAGS, n), dtype=np.int64)
-    vectors = np.zeros((N_VECTORS, size))
-    u = np.zeros((dense.shape[1], size))
-    entries = np.zeros(sizes[3] * n)
-    factors = np.zeros(sizes[4] * n)
-    values = np.zeros((N_VALUES, sizes[2] * n))
+    order = sizes[_ORDER]
+    max_steps = sizes[_MOST]
+    implicit = sizes[_IMPLICIT] != 0
+    autonomous = sizes[_AUTONOMOUS] != 0
+    infusing = sizes[_INFUSING] != 0
+    dying = sizes[_DYING] != 0
+    ruling = sizes[_RULING] != 0
+    watching = sizes[_WATCHING] != 0
+    reducing = sizes[_REDUCING] != 0
+    observing = sizes[_OBSERVING] != 0
+    pools = sizes[_POOLS] != 0
+    lanes = _make_lanes(sizes, patients.parameters.shape[1], therapy)
+    p, numbers, flags = lanes.p, lanes.numbers, lanes.flags
+    vectors = lanes.vectors
+    values = np.zeros((N_VALUES, sizes[_N_VALUES] * n))
     spare = np.zeros(len(p))
+    reduced = np.zeros((2 * wanted.kinds.shape[1], n))
+    save_time, sources, saved = wanted.save_time, wanted.sources, written.saved
+    u = np.zeros((dense.shape[1], size))
+    entries = np.zeros(sizes[_N_JACOBIAN] * n)
+    factors = np.zeros(sizes[_N_FACTORS] * n)
     before = np.zeros(size)
-    conditions = np.zeros((2 * n, events.shape[1]), dtype=np.int64)
-    found = np.full((n, events.shape[1]), 2.0)
-    reduced = np.zeros((2 * kinds.shape[1], n))
 
     alive = 0
     for lane in range(n):
-        if load_patient(
-            n, lane, counters, y0, parameters, span, offsets, stop_time, stop_action, stop_value,
-            save_time, len(sources), saved, p, numbers, flags, vectors,
-        ):  # fmt: skip
+        if load_patient(n, lane, patients, therapy, lanes, wanted, log, written):
             alive += 1
-            follow(
-                BEGIN, n, lane, observe, derive, events, thresholds, action_offsets, actions,
-                action_value, conditions, found, kinds, bounds, reduced, p, spare, numbers, flags,
-                vectors, values, log_count, log_event, log_number, metrics,
-            )  # fmt: skip
+            rule(BEGIN, n, lane, watching, observe, derive, therapy, lanes, log, values, spare)
+            reduce(
+                BEGIN,
+                n,
+                lane,
+                observe,
+                wanted,
+                p,
+                numbers,
+                flags,
+                vectors,
+                values,
+                spare,
+                reduced,
+                written,
+            )
     stale = True
     turns = 0
     while alive > 0:
         turns += 1
         if stale:
             derive(n, p)
-            if following:
-                follow(
-                    SETTLE, n, 0, observe, derive, events, thresholds, action_offsets, actions,
-                    action_value, conditions, found, kinds, bounds, reduced, p, spare, numbers,
-                    flags, vectors, values, log_count, log_event, log_number, metrics,
-                )  # fmt: skip
+            if ruling:
+                rule(SETTLE, n, 0, watching, observe, derive, therapy, lanes, log, values, spare)
         starting = False
         if stale:
             for lane in range(n):
@@ -285,7 +324,8 @@ def drive(
         for lane in range(n):
             room = numbers[BOUNDARY, lane] - numbers[T, lane]
             wish = numbers[WISH, lane]
-            lands = wish * STRETCH >= room
+            # No stretching towards a stop a little further on: what lies ahead changes nothing.
+            lands = wish >= room
             numbers[LANDING, lane] = 1.0 if lands else 0.0
             h = room if lands else wish
             numbers[H, lane] = h if numbers[RUNNING, lane] > 0.0 else 0.0
@@ -302,8 +342,8 @@ def drive(
         for lane in range(n):
             since = numbers[SAVE_TIME, lane] - numbers[T, lane]
             due += numbers[ACCEPTED, lane] if since < numbers[H, lane] else 0.0
-        dies = dying and _find_extinctions(n, floors, numbers, vectors)
-        if due > 0.0 or dies or following:
+        dies = dying and find_extinctions(n, floors, numbers, vectors)
+        if due > 0.0 or dies or ruling or reducing:
             three_sums(u, dense, vectors[K1], vectors[K2], vectors[K3])
         if dies:
             for lane in range(n):
@@ -314,12 +354,17 @@ def drive(
                     numbers[PART, lane] = min(part, 1.0)
             for k in range(size):
                 before[k] = vectors[Y, k]
-        if following:
-            follow(
-                WATCH, n, 0, observe, derive, events, thresholds, action_offsets, actions,
-                action_value, conditions, found, kinds, bounds, reduced, p, spare, numbers, flags,
-                vectors, values, log_count, log_event, log_number, metrics,
+        if watching or reducing:
+            sample_step(n, observe, p, numbers, vectors, values)
+        if ruling:
+            rule(WATCH, n, 0, watching, observe, derive, therapy, lanes, log, values, spare)
+        if reducing:
+            reduce(
+                WATCH, n, 0, observe, wanted, p, numbers, flags, vectors, values, spare, reduced,
+                written,
             )  # fmt: skip
+        if watching or reducing:
+            _step_on(n, numbers[ACCEPTED], values)
         if due > 0.0:
             if observing:
                 save_values(
@@ -334,7 +379,7 @@ def drive(
             noteworthy += numbers[LANDING, lane] * numbers[ACCEPTED, lane]
             noteworthy += 1.0 - numbers[PART, lane]
             noteworthy += 1.0 if flags[STATUS, lane] != UNDER_WAY else 0.0
-        if dies or following:
+        if dies or ruling:
             noteworthy += 1.0
             shortened = False
             for lane in range(n):
@@ -357,7 +402,7 @@ def drive(
         for lane in range(n):
             numbers[T, lane] += accepted[lane] * numbers[PART, lane] * numbers[H, lane]
 
-        if counters[CANCEL] != 0:
+        if written.counters[CANCEL] != 0:
             for lane in range(n):
                 if flags[PATIENT, lane] >= 0:
                     flags[STATUS, lane] = _CANCELLED
@@ -378,29 +423,29 @@ def drive(
                     for i in range(n_states):
                         k = i * n + lane
                         if floors[i] > 0.0 and before[k] >= floors[i] and y[k] < floors[i]:
-                            note(
-                                patient, numbers[T, lane], -1 - i, y[k],
-                                log_count, log_event, log_number,
-                            )  # fmt: skip
+                            note(patient, numbers[T, lane], -1 - i, y[k], log)
                             y[k] = 0.0
                     flags[JUMPED, lane] = 1
                     stale = True
-                if following and numbers[EVENT_PART, lane] <= part:
-                    follow(
-                        FIRE, n, lane, observe, derive, events, thresholds, action_offsets,
-                        actions, action_value, conditions, found, kinds, bounds, reduced, p,
-                        spare, numbers, flags, vectors, values, log_count, log_event, log_number,
-                        metrics,
-                    )  # fmt: skip
-                    stale = True
                 if landed:
-                    if apply_stops(
-                        n, lane, offsets, stop_time, stop_action, stop_value,
-                        p, numbers, flags, vectors,
-                    ):  # fmt: skip
+                    if apply_stops(n, lane, therapy, lanes, log):
                         flags[FRESH, lane] = 1
                         flags[JUMPED, lane] = 1
-                        stale = True
+                    if ruling:
+                        rule(
+                            LAND,
+                            n,
+                            lane,
+                            watching,
+                            observe,
+                            derive,
+                            therapy,
+                            lanes,
+                            log,
+                            values,
+                            spare,
+                        )
+                    stale = stale or flags[FRESH, lane] == 1
                     if numbers[T, lane] >= numbers[END, lane]:
                         flags[STATUS, lane] = _SUCCESS
             finishing = finishing or flags[STATUS, lane] != UNDER_WAY
@@ -419,38 +464,57 @@ def drive(
                     saved[row * len(sources) + q] = values[SCRATCH, sources[q] * n + lane]
                 row += 1
             save_nothing(saved, row * len(sources), (patient + 1) * len(save_time) * len(sources))
-            follow(
-                FINISH, n, lane, observe, derive, events, thresholds, action_offsets, actions,
-                action_value, conditions, found, kinds, bounds, reduced, p, spare, numbers, flags,
-                vectors, values, log_count, log_event, log_number, metrics,
-            )  # fmt: skip
-            ended[0, patient] = status
-            ended[1, patient] = np.int64(numbers[STEPS, lane])
-            ended[2, patient] = np.int64(numbers[REJECTED, lane])
-            final[patient, 0] = numbers[T, lane]
+            reduce(
+                FINISH,
+                n,
+                lane,
+                observe,
+                wanted,
+                p,
+                numbers,
+                flags,
+                vectors,
+                values,
+                spare,
+                reduced,
+                written,
+            )
+            written.ended[0, patient] = status
+            written.ended[1, patient] = np.int64(numbers[STEPS, lane])
+            written.ended[2, patient] = np.int64(numbers[REJECTED, lane])
+            written.final[patient, 0] = numbers[T, lane]
             for i in range(n_states):
-                final[patient, 1 + i] = y[i * n + lane]
-            fetch_and_add(counters, DONE, 1)
+                written.final[patient, 1 + i] = y[i * n + lane]
+            fetch_and_add(written.counters, DONE, 1)
             alive -= 1
             stale = True
-            if load_patient(
-                n, lane, counters, y0, parameters, span, offsets, stop_time, stop_action,
-                stop_value, save_time, len(sources), saved, p, numbers, flags, vectors,
-            ):  # fmt: skip
+            if load_patient(n, lane, patients, therapy, lanes, wanted, log, written):
                 alive += 1
-                follow(
-                    BEGIN, n, lane, observe, derive, events, thresholds, action_offsets, actions,
-                    action_value, conditions, found, kinds, bounds, reduced, p, spare, numbers,
-                    flags, vectors, values, log_count, log_event, log_number, metrics,
-                )  # fmt: skip
-    fetch_and_add(counters, LANE_STEPS, turns * n)
+                rule(BEGIN, n, lane, watching, observe, derive, therapy, lanes, log, values, spare)
+                reduce(
+                    BEGIN,
+                    n,
+                    lane,
+                    observe,
+                    wanted,
+                    p,
+                    numbers,
+                    flags,
+                    vectors,
+                    values,
+                    spare,
+                    reduced,
+                    written,
+                )
+    fetch_and_add(written.counters, LANE_STEPS, turns * n)
 
 
 DRIVE = types.void(
     INTEGERS,
     types.FunctionType(START),
     types.FunctionType(STEP),
-    types.FunctionType(FOLLOW),
+    types.FunctionType(FOLLOW_RULES),
+    types.FunctionType(FOLLOW_REDUCTIONS),
     types.FunctionType(signatures.DERIVE),
     types.FunctionType(signatures.RHS),
     types.FunctionType(signatures.JACOBIAN),
@@ -463,32 +527,12 @@ DRIVE = types.void(
     MATRIX,
     MATRIX,
     MATRIX,
-    MATRIX,
-    MATRIX,
-    COUNT,
-    MATRIX,
     NUMBER,
     VECTOR,
     VECTOR,
-    INTEGERS,
-    VECTOR,
-    INTEGER_MATRIX,
-    VECTOR,
-    INTEGER_MATRIX,
-    MATRIX,
-    INTEGERS,
-    INTEGER_MATRIX,
-    VECTOR,
-    VECTOR,
-    INTEGERS,
-    INTEGER_MATRIX,
-    MATRIX,
-    VECTOR,
-    MATRIX,
-    INTEGER_MATRIX,
-    MATRIX,
-    INTEGERS,
-    INTEGER_MATRIX,
-    CUBE,
-    INTEGERS,
+    PATIENTS,
+    THERAPY,
+    WANTED,
+    LOG,
+    WRITTEN,
 )

@@ -14,22 +14,45 @@ from numpy.typing import ArrayLike
 
 from carsim.engine import warm
 from carsim.engine.driver import SIZES
-from carsim.engine.layout import CANCEL, DONE, LANE_STEPS, NEXT
+from carsim.engine.layout import (
+    AFTER,
+    CANCEL,
+    CONSECUTIVE,
+    CONTINUOUS,
+    DIRECTION,
+    DONE,
+    IDLE,
+    LANE_STEPS,
+    LIMIT,
+    LINE_EVENT,
+    LINE_TIME,
+    LINE_VALUE,
+    N_RULE,
+    NEXT,
+    SOURCE,
+    STREAM,
+    VISITS,
+)
 from carsim.engine.plan import (
-    Action,
-    Events,
+    CourseKind,
+    Courses,
     FloatArray,
+    IntArray,
     Progress,
     Reductions,
+    Rules,
     Save,
     Stops,
     Trajectories,
 )
 from carsim.engine.program import Program
+from carsim.engine.records import Log, Patients, Schedule, Therapy, Wanted, Written
 from carsim.engine.status import Status
 from carsim.engine.tableaus import METHODS
 
 LOG_CAPACITY = 64
+MOST_STARTED = 32
+"""Courses that rules have started and that still have something to give, for one patient."""
 POLL_SECONDS = 0.05
 
 
@@ -45,7 +68,10 @@ def integrate(
     atol: FloatArray,
     floors: FloatArray | None = None,
     stops: Stops | None = None,
-    events: Events | None = None,
+    courses: Courses | None = None,
+    rules: Rules | None = None,
+    n_items: int = 0,
+    serial: IntArray | None = None,
     save: Save | None = None,
     reductions: Reductions | None = None,
     max_steps: int = 100_000,
@@ -74,8 +100,12 @@ def integrate(
     floors : float64 array, shape (n_states,), optional
         A state that falls through a positive floor is set to zero, as an event. A floor of zero
         is a pool that must not turn negative, see `carsim.engine.pools`. -inf for a signed state.
-    stops, events, save, reductions : optional
+    stops, courses, rules, save, reductions : optional
         See `carsim.engine.plan`.
+    n_items : int
+        Items that stops and courses belong to; rule k is item ``n_items + k``.
+    serial : int64 array, shape (n_patients,), optional
+        Number of each patient, by which measurement errors are drawn; the position by default.
     max_steps : int
         Accepted and rejected steps a patient may take.
     threads : int, optional
@@ -97,49 +127,86 @@ def integrate(
         After all threads have stopped.
     """
     n = len(y0)
-    stops = stops or Stops.none(n)
-    events = events or Events.none(n)
+    stops = stops or Stops.none()
+    courses = courses or Courses.none()
+    rules = rules or Rules.none(n)
     save = save or Save.nothing()
     reductions = reductions or Reductions.nothing()
     tableau = METHODS[method]
     lowest = _floats(np.full(program.n_states, -np.inf) if floors is None else floors)
-    following = len(events.source) > 0 or len(reductions.kind) > 0
-    inputs = np.concatenate([stops.kind, events.action_kind]) == Action.SET_INPUT
+    started = min(int(rules.limit.sum()), MOST_STARTED)
     sizes = {
         "lanes": program.lanes,
         "n_states": program.n_states,
         "n_values": program.n_states + program.n_observables,
         "n_jacobian": program.n_jacobian,
         "n_factors": program.n_factors,
+        "n_all_parameters": program.n_parameters + program.n_derived,
+        "started": started,
         "order": tableau.error_order + 1,
         "max_steps": int(max_steps),
         "implicit": tableau.implicit,
         "autonomous": program.autonomous,
-        "infusing": bool(inputs.any()),
+        "infusing": bool(np.any(courses.kind == CourseKind.INPUT)),
         "dying": bool(np.any(lowest > 0.0)),
-        "following": following,
+        "ruling": len(rules) > 0,
+        "watching": bool(rules.watched.any()),
+        "reducing": len(reductions.kind) > 0,
         "pools": bool(np.any(lowest == 0.0)),
         "observing": bool(np.any(save.sources >= program.n_states)),
     }
     # Not filled beforehand: for large ensembles that would cost as much as the integration.
     # By patient and time first, so that what is known at one moment goes to one place in memory.
     saved = np.empty((n, len(save.times), len(save.sources)))
-    metrics = np.full((len(reductions.kind), n), np.nan)
-    ended = np.zeros((3, n), dtype=np.int64)
-    ended[0] = Status.NOT_RUN
-    final = np.full((n, 1 + program.n_states), np.nan)
-    capacity = log_capacity if sizes["dying"] or len(events.source) else 0
-    log_count = np.zeros(n, dtype=np.int64)
-    log_event = np.zeros((n, capacity), dtype=np.int64)
-    log_number = np.full((2, n, capacity), np.nan)
-    counters = np.zeros(8, dtype=np.int64)
-    follow = _follow() if following else None
+    capacity = log_capacity if sizes["dying"] or len(rules) else 0
+    patients = Patients(
+        y0=_floats(y0),
+        parameters=_floats(p),
+        span=_floats(np.array([np.broadcast_to(start, (n,)), np.broadcast_to(stop, (n,))])),
+    )
+    therapy = Therapy(
+        n_items=n_items,
+        serial=_own(np.arange(n) if serial is None else np.asarray(serial, dtype=np.int64)),
+        stops=_schedule(stops),
+        courses=_own(np.array([courses.kind, courses.target, courses.item], dtype=np.int64)),
+        level=_floats(courses.level),
+        rules=_rules(rules),
+        rule_numbers=_floats(
+            np.array([rules.wait, rules.spacing, rules.detection, rules.log_sd, rules.sd])
+        ),
+        threshold=_floats(rules.threshold),
+        visit_time=_floats(rules.visit_time),
+        actions=_schedule(rules.actions),
+    )
+    wanted = Wanted(
+        save_time=_floats(save.times),
+        sources=_own(save.sources),
+        kinds=_own(np.array([reductions.kind, reductions.source], dtype=np.int64)),
+        bounds=_floats(np.array([reductions.start, reductions.stop, reductions.threshold])),
+    )
+    log = Log(
+        doses=np.zeros((n, n_items + len(rules)), dtype=np.int64),
+        count=np.zeros(n, dtype=np.int64),
+        lines=np.full((3, n, capacity), np.nan),
+    )
+    written = Written(
+        saved=saved.reshape(-1),
+        metrics=np.full((len(reductions.kind), n), np.nan),
+        ended=np.zeros((3, n), dtype=np.int64),
+        final=np.full((n, 1 + program.n_states), np.nan),
+        counters=np.zeros(8, dtype=np.int64),
+    )
+    written.ended[0] = Status.NOT_RUN
+    # On a cold cache these are compiled while another process compiles the rest.
+    reduce = _reductions() if len(reductions.kind) else None
+    rule = _rules_compiled() if len(rules) else None
     engine = _engine()
     arguments = (
         np.array([sizes[name] for name in SIZES], dtype=np.int64),
         engine.compiled_start,
         engine.compiled_step,
-        follow or engine.compiled_ignore,
+        rule or engine.no_rules,
+        reduce or engine.no_reductions,
         program.derive,
         program.rhs,
         program.jacobian,
@@ -152,53 +219,58 @@ def integrate(
         _own(tableau.coupling),
         _own(np.array([tableau.b, tableau.c, tableau.d, tableau.error])),
         _own(np.pad(tableau.dense, ((0, 0), (0, -tableau.stages % 4)))),
-        _floats(y0),
-        _floats(p),
-        program.n_parameters + program.n_derived,
-        _floats(np.array([np.broadcast_to(start, (n,)), np.broadcast_to(stop, (n,))])),
         float(rtol),
         _floats(atol),
         lowest,
-        _own(stops.offsets),
-        _floats(stops.time),
-        _own(np.array([stops.kind, stops.index], dtype=np.int64)),
-        _floats(stops.value),
-        _own(np.array([events.source, events.direction, events.limit], dtype=np.int64)),
-        _floats(events.threshold),
-        _own(events.action_offsets),
-        _own(np.array([events.action_kind, events.action_index], dtype=np.int64)),
-        _floats(events.action_value),
-        _floats(save.times),
-        _own(save.sources),
-        _own(np.array([reductions.kind, reductions.source], dtype=np.int64)),
-        _floats(np.array([reductions.start, reductions.stop, reductions.threshold])),
-        saved.reshape(-1),
-        metrics,
-        ended,
-        final,
-        log_count,
-        log_event,
-        log_number,
-        counters,
+        patients,
+        therapy,
+        wanted,
+        log,
+        written,
     )
     lanes_needed = -(-n // program.lanes)
     workers = max(1, min(threads or available_processors(), lanes_needed))
-    _run(engine.compiled_drive, workers, arguments, counters, n, progress, cancelled)
-    saved[ended[0] == Status.NOT_RUN] = np.nan
+    _run(engine.compiled_drive, workers, arguments, written.counters, n, progress, cancelled)
+    saved[written.ended[0] == Status.NOT_RUN] = np.nan
     return Trajectories(
         saved=np.moveaxis(saved, 2, 0),
-        metrics=metrics,
-        status=ended[0],
-        n_steps=ended[1],
-        n_rejected=ended[2],
-        final_time=final[:, 0],
-        final_state=final[:, 1:],
-        log_count=log_count,
-        log_time=log_number[0],
-        log_event=log_event,
-        log_value=log_number[1],
-        lane_steps=int(counters[LANE_STEPS]),
+        metrics=written.metrics,
+        status=written.ended[0],
+        n_steps=written.ended[1],
+        n_rejected=written.ended[2],
+        final_time=written.final[:, 0],
+        final_state=written.final[:, 1:],
+        doses=log.doses,
+        log_count=log.count,
+        log_time=log.lines[LINE_TIME],
+        # A free line is NaN; what it would be as a whole number is nobody's business.
+        log_event=np.nan_to_num(log.lines[LINE_EVENT]).astype(np.int64),
+        log_value=log.lines[LINE_VALUE],
+        lane_steps=int(written.counters[LANE_STEPS]),
     )
+
+
+def _schedule(stops: Stops) -> Schedule:
+    table = np.array([stops.kind, stops.index, stops.item, stops.counted], dtype=np.int64)
+    return Schedule(_own(stops.offsets), _own(table), _floats(np.array([stops.time, stops.value])))
+
+
+def _rules(rules: Rules) -> IntArray:
+    """Whole numbers of the rules; a last column holds the end of the last rule's visits."""
+    table = np.zeros((N_RULE, len(rules) + 1), dtype=np.int64)
+    for row, values in (
+        (SOURCE, rules.source),
+        (DIRECTION, rules.direction),
+        (LIMIT, rules.limit),
+        (CONSECUTIVE, rules.consecutive),
+        (AFTER, rules.after),
+        (IDLE, rules.idle),
+        (CONTINUOUS, rules.watched),
+        (STREAM, rules.stream),
+    ):
+        table[row, : len(rules)] = values
+    table[VISITS] = rules.visits
+    return table
 
 
 def _engine() -> ModuleType:
@@ -206,10 +278,16 @@ def _engine() -> ModuleType:
     return importlib.import_module("carsim.engine.compiled")
 
 
-def _follow() -> Callable[..., None]:
-    from carsim.engine.following import compiled_follow
+def _reductions() -> Callable[..., None]:
+    from carsim.engine.reducing import compiled_reductions
 
-    return compiled_follow
+    return compiled_reductions
+
+
+def _rules_compiled() -> Callable[..., None]:
+    from carsim.engine.ruling import compiled_rules
+
+    return compiled_rules
 
 
 def available_processors() -> int:

@@ -61,11 +61,21 @@ THETA = 17
 MOMENT = 18
 SAVE_TIME = 19
 """Next time to be saved; infinity when none is left."""
-EVENT_PART = 20
-"""Fraction of the step at which the first event happens; 2 when none does."""
-EXTINCT_PART = 21
+EXTINCT_PART = 20
 """Fraction of the step at which the first state falls through its floor; 2 when none does."""
-N_NUMBERS = 22
+NEXT_VISIT = 21
+"""Time of the next visit of any rule; infinity when none is left."""
+NEXT_DUE = 22
+"""Time of the next action of what rules have started; infinity when there is none."""
+LANDING_SITE = 23
+"""Time inside the step at which a rule acts: the step is taken anew, up to there."""
+OLD_WISH = 24
+OLD_PREVIOUS = 25
+OLD_CAP = 26
+"""What WISH, PREVIOUS and CAP were before the step, should it be taken anew."""
+LOOKS = 27
+"""Time inside the step at which a lane's rules look; infinity when they do not."""
+N_NUMBERS = 28
 
 # Whole numbers of the lanes, shape (N_FLAGS, lanes).
 PATIENT = 0
@@ -93,11 +103,51 @@ WINDOW = SAMPLES
 SCRATCH = 2 * SAMPLES
 N_VALUES = 2 * SAMPLES + 1
 
-# What an event is and what is remembered of it, shapes (3, n_events) and (2 * lanes, n_events).
-SOURCE, DIRECTION, LIMIT = range(3)
+# Columns of a schedule's table, shape (N_COLUMNS, n_rows).
+KIND, INDEX, ITEM, COUNTED = range(4)
+
+# What a course is, shape (3, n_courses).
+COURSE_KIND, TARGET, COURSE_ITEM = range(3)
+
+# What a rule is, shapes (N_RULE, n_rules) and (N_RULE_NUMBERS, n_rules).
+SOURCE, DIRECTION, LIMIT, CONSECUTIVE, AFTER, IDLE, CONTINUOUS, VISITS, STREAM = range(9)
+"""VISITS is the row of a rule's first visit; the next rule's is the end of its visits."""
+N_RULE = 9
+WAIT, SPACING, DETECTION, LOG_SD, SD = range(5)
+N_RULE_NUMBERS = 5
+
+# Times and values of a schedule, shape (2, n_rows).
+TIME, VALUE = range(2)
+
+# What a lane remembers of a rule, shape (N_RECALL, n_rules * lanes), lane-minor.
+HOLDS = 0
+"""1 while the condition of a rule that is watched continuously holds."""
+FIRED = 1
+STREAK = 2
+"""Visits in a row at which the condition held."""
+VISIT = 3
+"""Row of the next visit."""
+CROSSING = 4
+"""Time inside the step at which the condition becomes true; infinity when it does not."""
+PENDING = 5
+"""Time of a decision that is carried out when the step lands on it; infinity without one."""
+SEEN = 6
+"""Value that was decided upon."""
+LATEST = 7
+"""Time of the last firing."""
+BEFORE = 8
+"""Value before the jump of the last firing."""
+N_RECALL = 9
+
+# What rules have started, shape (N_STARTED, capacity * lanes); a free place has rule -1.
+STARTED_RULE, STARTED_ROW, SINCE = range(3)
+N_STARTED = 3
+
+# A line of the event log, shape (3, n_patients, capacity).
+LINE_EVENT, LINE_TIME, LINE_VALUE = range(3)
 
 # What a reduction is, shapes (2, n_reductions) and (3, n_reductions).
-KIND, REDUCED_SOURCE = range(2)
+REDUCTION, REDUCED_SOURCE = range(2)
 START, STOP, THRESHOLD = range(3)
 
 # Counters that all threads share.

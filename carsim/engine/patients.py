@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from carsim.engine.actions import act, count, is_discontinued
 from carsim.engine.atomic import fetch_and_add
-from carsim.engine.events import act
 from carsim.engine.jit import inner
 from carsim.engine.layout import (
     ACCEPTED,
@@ -14,20 +14,25 @@ from carsim.engine.layout import (
     END,
     FRESH,
     INPUTS,
+    ITEM,
     JUMPED,
     NEXT,
+    NEXT_DUE,
     NEXT_SAVE,
     NEXT_STOP,
+    NEXT_VISIT,
     PATIENT,
     REJECTED,
     RUNNING,
     SAVE_TIME,
     STATUS,
     STEPS,
+    TIME,
     T,
     Y,
 )
-from carsim.engine.plan import FloatArray, IntArray
+from carsim.engine.plan import IntArray
+from carsim.engine.records import Lanes, Log, Patients, Therapy, Wanted, Written
 from carsim.engine.saving import save_nothing
 
 UNDER_WAY = -2
@@ -35,86 +40,93 @@ UNDER_WAY = -2
 
 
 @inner
-def apply_stops(
-    n: int,
-    lane: int,
-    offsets: IntArray,
-    stop_time: FloatArray,
-    stop_action: IntArray,
-    stop_value: FloatArray,
-    p: FloatArray,
-    numbers: FloatArray,
-    flags: IntArray,
-    vectors: FloatArray,
-) -> bool:
-    """Apply all actions that are due and set the next boundary; true if there was one."""
-    last = offsets[flags[PATIENT, lane] + 1]
-    row = flags[NEXT_STOP, lane]
-    first = row
-    while row < last and stop_time[row] <= numbers[T, lane]:
-        act(
-            n, lane, stop_action[0, row], stop_action[1, row], stop_value[row],
-            vectors[Y], p, vectors[INPUTS],
-        )  # fmt: skip
+def _owner(patient: int, offsets: IntArray) -> int:
+    """Owner of a patient's stops; one owner stands for all."""
+    return patient if len(offsets) > 2 else 0
+
+
+@inner
+def set_boundary(n: int, lane: int, therapy: Therapy, lanes: Lanes) -> None:
+    """Set the next time to land on. What is given no longer is no reason to land."""
+    stops = therapy.stops
+    last = stops.offsets[_owner(lanes.flags[PATIENT, lane], stops.offsets) + 1]
+    row = lanes.flags[NEXT_STOP, lane]
+    while row < last and is_discontinued(n, lane, stops.table[ITEM, row], therapy, lanes):
         row += 1
-    flags[NEXT_STOP, lane] = row
-    numbers[BOUNDARY, lane] = numbers[END, lane]
-    if row < last:
-        numbers[BOUNDARY, lane] = min(numbers[END, lane], stop_time[row])
-    return row > first
+    lanes.flags[NEXT_STOP, lane] = row
+    boundary = min(lanes.numbers[END, lane], lanes.numbers[NEXT_DUE, lane])
+    lanes.numbers[BOUNDARY, lane] = (
+        min(boundary, stops.numbers[TIME, row]) if row < last else boundary
+    )
+
+
+@inner
+def apply_stops(n: int, lane: int, therapy: Therapy, lanes: Lanes, log: Log) -> bool:
+    """Apply all actions that are due and set the next boundary; true if there was one."""
+    stops = therapy.stops
+    last = stops.offsets[_owner(lanes.flags[PATIENT, lane], stops.offsets) + 1]
+    row = lanes.flags[NEXT_STOP, lane]
+    acted = False
+    while row < last and stops.numbers[TIME, row] <= lanes.numbers[T, lane]:
+        if not is_discontinued(n, lane, stops.table[ITEM, row], therapy, lanes):
+            act(n, lane, row, stops, therapy, lanes)
+            count(n, lane, row, stops, lanes, log)
+            acted = True
+        row += 1
+    lanes.flags[NEXT_STOP, lane] = row
+    set_boundary(n, lane, therapy, lanes)
+    return acted
 
 
 @inner
 def load_patient(
     n: int,
     lane: int,
-    counters: IntArray,
-    y0: FloatArray,
-    parameters: FloatArray,
-    span: FloatArray,
-    offsets: IntArray,
-    stop_time: FloatArray,
-    stop_action: IntArray,
-    stop_value: FloatArray,
-    save_time: FloatArray,
-    n_sources: int,
-    saved: FloatArray,
-    p: FloatArray,
-    numbers: FloatArray,
-    flags: IntArray,
-    vectors: FloatArray,
+    patients: Patients,
+    therapy: Therapy,
+    lanes: Lanes,
+    wanted: Wanted,
+    log: Log,
+    written: Written,
 ) -> bool:
     """Put the next patient into a lane; false if there is none left."""
-    patient = fetch_and_add(counters, NEXT, 1)
+    numbers, flags = lanes.numbers, lanes.flags
+    patient = fetch_and_add(written.counters, NEXT, 1)
     numbers[ACCEPTED, lane] = 0.0
-    if patient >= len(y0):
+    if patient >= len(patients.y0):
         flags[PATIENT, lane] = -1
         numbers[RUNNING, lane] = 0.0
         numbers[SAVE_TIME, lane] = np.inf
         return False
     flags[PATIENT, lane] = patient
-    for i in range(y0.shape[1]):
-        vectors[Y, i * n + lane] = y0[patient, i]
-        vectors[INPUTS, i * n + lane] = 0.0
-    for i in range(parameters.shape[1]):
-        p[i * n + lane] = parameters[patient, i]
-    start = span[0, patient]
+    for i in range(patients.y0.shape[1]):
+        lanes.vectors[Y, i * n + lane] = patients.y0[patient, i]
+        lanes.vectors[INPUTS, i * n + lane] = 0.0
+    for i in range(patients.parameters.shape[1]):
+        lanes.p[i * n + lane] = patients.parameters[patient, i]
+        lanes.base[i * n + lane] = patients.parameters[patient, i]
+    for i in range(lane, len(lanes.running), n):
+        lanes.running[i] = 0.0
+    start = patients.span[0, patient]
     numbers[T, lane] = start
-    numbers[END, lane] = span[1, patient]
+    numbers[END, lane] = patients.span[1, patient]
     numbers[RUNNING, lane] = 1.0
     numbers[STEPS, lane] = 0.0
     numbers[REJECTED, lane] = 0.0
+    numbers[NEXT_DUE, lane] = np.inf
+    numbers[NEXT_VISIT, lane] = np.inf
     flags[STATUS, lane] = UNDER_WAY
     flags[FRESH, lane] = 1
     flags[JUMPED, lane] = 1
     flags[AT_ONCE, lane] = 0
-    flags[NEXT_STOP, lane] = offsets[patient]
+    flags[NEXT_STOP, lane] = therapy.stops.offsets[_owner(patient, therapy.stops.offsets)]
     position = 0
-    while position < len(save_time) and save_time[position] < start:
+    n_times, n_sources = len(wanted.save_time), len(wanted.sources)
+    while position < n_times and wanted.save_time[position] < start:
         position += 1
-    row = patient * len(save_time)
-    save_nothing(saved, row * n_sources, (row + position) * n_sources)
+    row = patient * n_times
+    save_nothing(written.saved, row * n_sources, (row + position) * n_sources)
     flags[NEXT_SAVE, lane] = position
-    numbers[SAVE_TIME, lane] = save_time[position] if position < len(save_time) else np.inf
-    apply_stops(n, lane, offsets, stop_time, stop_action, stop_value, p, numbers, flags, vectors)
+    numbers[SAVE_TIME, lane] = wanted.save_time[position] if position < n_times else np.inf
+    apply_stops(n, lane, therapy, lanes, log)
     return True

@@ -10,9 +10,9 @@ from carsim.engine.jit import inner
 from carsim.engine.layout import (
     ACCEPTED,
     END,
-    KIND,
     PART,
     REDUCED_SOURCE,
+    REDUCTION,
     SAMPLES,
     SCRATCH,
     START,
@@ -40,7 +40,7 @@ def start_reductions(lane: int, kinds: IntArray, reduced: FloatArray) -> None:
     """Begin a new patient; `reduced` holds results and behind them the records they stand for."""
     n = kinds.shape[1]
     for r in range(n):
-        summed = kinds[KIND, r] == _AREA or kinds[KIND, r] == _TIME_ABOVE
+        summed = kinds[REDUCTION, r] == _AREA or kinds[REDUCTION, r] == _TIME_ABOVE
         reduced[r, lane] = 0.0 if summed else np.nan
         reduced[n + r, lane] = np.nan
 
@@ -83,7 +83,7 @@ def reduce_step(
     known_stop = np.nan
     offset = 0
     for r in range(kinds.shape[1]):
-        kind = kinds[KIND, r]
+        kind = kinds[REDUCTION, r]
         source = kinds[REDUCED_SOURCE, r]
         if kind in (_VALUE_AT, _LAST):
             wanted = False
@@ -234,7 +234,7 @@ def finish_reductions(
 ) -> None:
     """Write a patient's numbers; `final` is the value vector at its last time."""
     for r in range(kinds.shape[1]):
-        kind = kinds[KIND, r]
+        kind = kinds[REDUCTION, r]
         single = kind in (_VALUE_AT, _LAST)
         if single and _moment(kind, r, bounds, numbers[END, lane]) == numbers[T, lane]:
             reduced[r, lane] = final[kinds[REDUCED_SOURCE, r] * n + lane]

@@ -23,7 +23,12 @@ MOST_STATES_WIDE = 24
 
 
 @lru_cache(maxsize=64)
-def compile_model(model: Model, lanes: int | None = None) -> Program:
+def compile_model(
+    model: Model,
+    lanes: int | None = None,
+    driven: tuple[str, ...] = (),
+    integrals: tuple[str, ...] = (),
+) -> Program:
     """Trace a model, write its kernels and compile them, or find them compiled.
 
     Parameters
@@ -31,6 +36,8 @@ def compile_model(model: Model, lanes: int | None = None) -> Program:
     model : Model
     lanes : int, optional
         Patients advanced by one call; by default chosen from the number of states.
+    driven, integrals : tuple of str
+        Parameters and outputs that add states, see `carsim.symbolic.trace.trace`.
 
     Raises
     ------
@@ -43,7 +50,7 @@ def compile_model(model: Model, lanes: int | None = None) -> Program:
         lanes = WIDE if len(model.state_names) <= MOST_STATES_WIDE else NARROW
     if lanes % WIDTH or lanes <= 0:
         raise ValueError(f"lanes = {lanes}: kernels work on packs, give a multiple of {WIDTH}")
-    source = write_source(trace(model), lanes)
+    source = write_source(trace(model, driven, integrals), lanes)
     warm.begin()
     name = "".join(c if c.isalnum() else "_" for c in model.name)
     module = load_generated(f"{name}_{source.digest}", source.text)

@@ -16,7 +16,7 @@ from carsim.population.distributions import (
     Uniform,
 )
 from carsim.population.mixture import Component, Mixture
-from carsim.population.streams import check_seed, uniforms
+from carsim.streams import check_seed, uniforms
 
 __all__ = [
     "DISTRIBUTIONS",

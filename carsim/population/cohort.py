@@ -16,7 +16,7 @@ from carsim.population.correlation import Copula
 from carsim.population.distribution import Distribution
 from carsim.population.distributions import Constant, LogNormal, TruncatedNormal
 from carsim.population.mixture import Mixture, as_distributions
-from carsim.population.streams import check_seed, normal_scores
+from carsim.streams import check_seed, normal_scores
 
 if TYPE_CHECKING:
     from carsim.model import Model, ParameterField

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
 from carsim.population.checks import is_number
-from carsim.population.streams import LARGEST_SCORE
+from carsim.streams import LARGEST_SCORE
 
 Array = NDArray[np.float64]
 

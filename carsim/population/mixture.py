@@ -14,7 +14,7 @@ from carsim.errors import ScenarioError, unknown
 from carsim.population.checks import is_number, is_text
 from carsim.population.distribution import Distribution
 from carsim.population.distributions import Constant
-from carsim.population.streams import uniforms
+from carsim.streams import uniforms
 
 LONGEST_PATTERN = 10_000
 

@@ -9,19 +9,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim.engine.plan import Events, Reductions, Save, Stops
+from carsim.engine.plan import Reductions, Save
 from carsim.errors import ScenarioError
 from carsim.metrics import Last, Maximum, Metric, TimeOfMaximum, compile_metrics
 from carsim.model import Model
 from carsim.population import Cohort
 from carsim.scenario.scenario import Scenario
-from carsim.therapy import Event, check_scaled_windows, compile_therapy, source_index
+from carsim.scenario.steady_state import solver
+from carsim.therapy import (
+    Compiled,
+    People,
+    Sources,
+    check_scaled_windows,
+    compile_therapy,
+    item_names,
+)
 from carsim.therapy.values import FloatArray, PerPatient
 
 MOST_FOR_COURSES = 1000
 """Patients up to which courses are saved without being asked for."""
 
 MOST_POINTS = 400
+
+HAZARD_ATOL = 1e-6
+"""Absolute tolerance of a cumulative hazard, which is compared with a number near 1."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +44,17 @@ class Block:
     y0 : float64 array, shape (n_patients, n_states), model units
     p : float64 array, shape (n_patients, n_parameters), model units
     stop : float or float64 array, shape (n_patients,), model time unit
-    stops : Stops
-    events : Events
+    serial : int64 array, shape (n_patients,)
+        Number of each patient, by which chance is drawn.
+    therapy : Compiled
+        Stops, courses and rules.
     """
 
     y0: FloatArray
     p: FloatArray
     stop: PerPatient
-    stops: Stops
-    events: Events
+    serial: NDArray[np.int64]
+    therapy: Compiled
 
 
 @dataclass(frozen=True)
@@ -52,8 +65,8 @@ class Prepared:
     ----------
     scenario : Scenario
         What is simulated.
-    y0 : float64 array, shape (n_patients, n_states), model units
-        Initial states.
+    y0 : float64 array, shape (n_patients, n_states + n_added), model units
+        Initial states, and behind them those of states that the therapy adds.
     p : float64 array, shape (n_patients, n_parameters), model units
         Parameters, with the computed ones.
     save : Save
@@ -64,8 +77,12 @@ class Prepared:
         Names of ``save.sources``.
     metrics : mapping of str to Metric
         Metrics by name, with those added by default.
-    event_names : tuple of str
-        Names of the events, in the order of the engine's event numbers.
+    sources : Sources
+        Columns of the outputs, and the states that the therapy adds.
+    items : tuple of str
+        Names of the items of the therapy that are not rules.
+    rules : tuple of str
+        Names of its rules and hazards, in the order of the engine's event numbers.
     floors : float64 array, shape (n_states,)
         Amounts below which a state goes extinct; zero for a pool that does not, minus infinity for
         a signed state.
@@ -88,7 +105,9 @@ class Prepared:
     reductions: Reductions
     outputs: tuple[str, ...]
     metrics: Mapping[str, Metric]
-    event_names: tuple[str, ...]
+    sources: Sources
+    items: tuple[str, ...]
+    rules: tuple[str, ...]
     floors: FloatArray
     atol: FloatArray
     sampled: Mapping[str, FloatArray]
@@ -120,13 +139,20 @@ class Prepared:
         """
         last = self.n_patients if last is None else last
         scenario = self.scenario
-        therapy = {name: item.take(first, last) for name, item in scenario.therapy.items()}
+        part = slice(first, last)
+        therapy = {name: item.select(part) for name, item in scenario.items.items()}
         stop = scenario.stop
         if isinstance(stop, np.ndarray):
-            stop = stop[first:last]
-        p = self.p[first:last]
-        stops, events = compile_therapy(self.model, therapy, p, scenario.start, stop)
-        return Block(self.y0[first:last], p, stop, stops, events)
+            stop = stop[part]
+        p, n_states = self.p[part], len(self.model.states)
+        own = self.y0[part, :n_states]
+        seed = 0 if scenario.population is None else scenario.population.seed
+        people = People(p, own, self.patients[part], seed)
+        steady = solver(self.model, own, self.atol[:n_states])
+        compiled = compile_therapy(
+            self.model, therapy, people, scenario.start, stop, self.sources, steady
+        )
+        return Block(self.y0[part], p, stop, self.patients[part], compiled)
 
 
 def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
@@ -164,24 +190,35 @@ def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
     y0, p = model.initial_state(p)
     for name, value in scenario.initial.items():
         y0[:, model.state_index[name]] = value
-    check_scaled_windows(model, scenario.therapy, p)
+    check_scaled_windows(model, scenario.items, p)
+    sources = Sources.of(model, scenario.items)
+    added = [p[:, model.parameter_index[name]] for name in sources.driven]
+    y0 = np.column_stack([y0, *added, np.zeros((n_patients, len(sources.integrals)))])
     metrics, outputs, times, note = _what_to_keep(scenario)
-    save = Save(
-        times, np.array([source_index(model, o, "outputs", "name") for o in outputs], np.int64)
-    )
+    save = Save(times, np.array([sources.column(name) for name in outputs], np.int64))
+    items, rules = item_names(scenario.items)
     return Prepared(
         scenario=scenario,
         y0=y0,
         p=p,
         save=save if outputs and times.size else Save.nothing(),
-        reductions=compile_metrics(model, metrics, scenario.start, scenario.last_stop),
+        reductions=compile_metrics(sources, metrics, scenario.start, scenario.last_stop),
         outputs=outputs if times.size else (),
         metrics=metrics,
-        event_names=tuple(
-            name for name, item in scenario.therapy.items() if isinstance(item, Event)
+        sources=sources,
+        items=items,
+        rules=rules,
+        floors=np.array(
+            [-np.inf if s.signed else s.extinct_below or 0.0 for s in model.states]
+            + [-np.inf] * sources.n_added
         ),
-        floors=np.array([-np.inf if s.signed else s.extinct_below or 0.0 for s in model.states]),
-        atol=np.array([s.atol for s in model.states], dtype=np.float64),
+        atol=np.array(
+            [s.atol for s in model.states]
+            # A driven parameter is exact, whatever its size; a hazard is a number near 1.
+            + [np.inf] * len(sources.driven)
+            + [HAZARD_ATOL] * len(sources.integrals),
+            dtype=np.float64,
+        ),
         sampled={name: value for name, value in given.items() if isinstance(value, np.ndarray)},
         labels={} if cohort is None else cohort.labels,
         patients=np.arange(n_patients) if cohort is None else cohort.patients,

@@ -38,6 +38,8 @@ def replaced(tree: object, path: str, value: object, where: str = "scenario") ->
         raise ScenarioError(f"{where}: the path is empty. Name what shall be replaced.")
     if isinstance(tree, Mapping):
         return _in_mapping(tree, path, value, where)
+    if isinstance(tree, tuple):
+        return _in_tuple(tree, path, value, where)
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
         if where != "scenario" and callable(getattr(tree, "replace", None)):
             return cast(Any, tree).replace(path, value)
@@ -65,6 +67,16 @@ def _in_dataclass(tree: Any, path: str, value: object, where: str) -> Any:
         raise ScenarioError(f"{place}: {error}") from None
 
 
+def _in_tuple(tree: tuple[Any, ...], path: str, value: object, where: str) -> tuple[Any, ...]:
+    first, _, rest = path.partition(".")
+    if not first.isdecimal() or int(first) >= len(tree):
+        raise ScenarioError(f"{where}: there is no entry {first!r} of {len(tree)}. Count from 0.")
+    place = int(first)
+    if rest:
+        value = replaced(tree[place], rest, value, f"{where}.{place}")
+    return (*tree[:place], value, *tree[place + 1 :])
+
+
 def _in_mapping(tree: Mapping[str, Any], path: str, value: object, where: str) -> dict[str, Any]:
     if path in tree:
         return {**tree, path: value}
@@ -73,7 +85,7 @@ def _in_mapping(tree: Mapping[str, Any], path: str, value: object, where: str) -
         key = max(keys, key=len)
         rest = path[len(key) + 1 :]
         # A parameter's name may begin with another one's; only a structure has parts.
-        if isinstance(tree[key], Mapping) or dataclasses.is_dataclass(tree[key]):
+        if isinstance(tree[key], Mapping | tuple) or dataclasses.is_dataclass(tree[key]):
             return {**tree, key: replaced(tree[key], rest, value, f"{where}.{key}")}
     if where in ("therapy", "metrics"):
         first, _, rest = path.partition(".")

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,21 @@ from carsim.scenario import validate
 from carsim.scenario.encoding import decode, encode
 from carsim.scenario.replace import replaced
 from carsim.scenario.solver import Solver
-from carsim.therapy import ACTIONS, ITEMS, TherapyItem, check_lengths, check_therapy
+from carsim.therapy import (
+    ACTIONS,
+    ITEMS,
+    Assay,
+    Item,
+    check_lengths,
+    check_therapy,
+    flatten,
+)
 from carsim.therapy.values import FloatArray, PerPatient
 
 _CLASSES: Mapping[str, type] = {
     cls.__name__: cls
     for cls in (
-        *(Solver, Population, Mixture, Component),
+        *(Solver, Population, Mixture, Component, Assay),
         *ITEMS.values(),
         *ACTIONS.values(),
         *METRICS.values(),
@@ -49,9 +58,10 @@ class Scenario:
         Values by dotted name, in the parameters' units. A population may vary them further.
     variants : sequence of str, optional
         Named parameter sets of the model, not two of one group; `parameters` win over them.
-    therapy : mapping of str to Dose, Infusion, Window or Event, optional
-        What is done to the patients, by names of your choice. Coincident actions are applied in
-        this order: windows, infusions, doses; within a kind in the order of this mapping.
+    therapy : mapping of str to items, optional
+        What is done to the patients, by names of your choice: doses, infusions, windows,
+        covariates, resets, rules, hazards, and bundles of them. Coincident actions are applied in
+        the order of `carsim.therapy.timeline.Order`; within a kind in the order of this mapping.
     population : Population, optional
         How patients differ.
     start, stop : float, model time unit
@@ -79,7 +89,7 @@ class Scenario:
     model: Model
     parameters: Mapping[str, PerPatient] = field(default_factory=dict)
     variants: Sequence[str] = ()
-    therapy: Mapping[str, TherapyItem] = field(default_factory=dict)
+    therapy: Mapping[str, Item] = field(default_factory=dict)
     population: Population | None = None
     start: float = 0.0
     stop: PerPatient = dataclasses.field(default=float("nan"))
@@ -118,7 +128,13 @@ class Scenario:
             metric.check(f"metrics.{name}", model, self.start, self.last_stop)
         validate.check_parameters(model, self.parameters, self.variants)
         validate.check_initial(model, self.initial)
-        check_therapy(model, self.therapy, self.start, self.stop)
+        for name, item in self.therapy.items():
+            if not isinstance(item, Item):
+                raise ScenarioError(
+                    f"therapy.{name} is {item!r}. Give a dose, an infusion, a window, a rule or "
+                    f"another item of carsim.therapy."
+                )
+        check_therapy(model, self.items, self.start, self.stop)
         if self.population is not None:
             self.population.validate(model, self.parameters, self.variants)
         number = validate.number_of_patients(self._array_lengths(), self._size)
@@ -163,6 +179,11 @@ class Scenario:
     @property
     def _size(self) -> int | None:
         return None if self.population is None else int(self.population.size)
+
+    @cached_property
+    def items(self) -> Mapping[str, Item]:
+        """The therapy with its bundles taken apart: parts are called ``bundle.part``."""
+        return flatten(self.therapy)
 
     @property
     def last_stop(self) -> float:

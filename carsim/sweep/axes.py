@@ -12,8 +12,9 @@ from carsim.design import Axis
 from carsim.design.axis import Column
 from carsim.errors import CarsimError, ScenarioError, unknown
 from carsim.scenario import Scenario
-from carsim.therapy import TherapyItem
-from carsim.therapy.values import FloatArray
+from carsim.scenario.replace import replaced as put
+from carsim.therapy import Item
+from carsim.therapy.values import FloatArray, per_patient_fields
 
 FIXED = ("model", "population.size", "save_at", "outputs", "check_tolerance", "solver.threads")
 WHOLE = ("population.seed", "solver.max_steps", "solver.block_size")
@@ -26,9 +27,7 @@ def is_vector(scenario: Scenario, axis: Axis) -> bool:
     if isinstance(axis.at(np.zeros(1))[0], str):
         return False
     if family == "therapy":
-        item, field = therapy_part(scenario, rest)
-        # A limit is one number for all patients of an engine call.
-        return field != "limit" and item in scenario.therapy
+        return takes_arrays(scenario, rest)
     return family in ("parameters", "initial")
 
 
@@ -40,6 +39,20 @@ def is_membership(scenario: Scenario, path: str) -> bool:
         and population.mixture is not None
         and path == f"population.{population.mixture.name}"
     )
+
+
+def takes_arrays(scenario: Scenario, rest: str) -> bool:
+    """Whether a field of a therapy item, or of a part of it, can differ between patients."""
+    part: Any = scenario.therapy
+    *path, field = rest.split(".")
+    for key in path:
+        if isinstance(part, Mapping):
+            part = part.get(key)
+        elif isinstance(part, tuple):
+            part = part[int(key)] if key.isdecimal() and int(key) < len(part) else None
+        else:
+            part = getattr(part, key, None)
+    return isinstance(part, Item) and field in per_patient_fields(part)
 
 
 def therapy_part(scenario: Scenario, rest: str) -> tuple[str, str]:
@@ -130,7 +143,7 @@ def words_of(scenario: Scenario, axis: Axis) -> str:
 
 def put_vectors(
     scenario: Scenario, columns: Mapping[str, Column], patients: Any
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, TherapyItem]]:
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Item]]:
     """Values of many trajectories side by side.
 
     Parameters
@@ -149,11 +162,9 @@ def put_vectors(
     """
     parameters: dict[str, float | FloatArray] = _taken(scenario.parameters, patients)
     initial: dict[str, float | FloatArray] = _taken(scenario.initial, patients)
-    therapy = {
-        name: dataclasses.replace(item, **_taken(_arrays(item), patients))
-        for name, item in scenario.therapy.items()
+    therapy: dict[str, Item] = {
+        name: item.select(patients) for name, item in scenario.therapy.items()
     }
-    changes: dict[str, dict[str, Any]] = {}
     for path, column in columns.items():
         values = np.asarray(column, dtype=np.float64)
         family, _, rest = path.partition(".")
@@ -162,10 +173,7 @@ def put_vectors(
         elif family == "initial":
             initial[rest] = values
         else:
-            name, field = therapy_part(scenario, rest)
-            changes.setdefault(name, {})[field] = values
-    for name, fields in changes.items():
-        therapy[name] = dataclasses.replace(therapy[name], **fields)
+            therapy = put(therapy, rest, values, "therapy")
     return parameters, initial, therapy
 
 
@@ -196,7 +204,7 @@ def _check_overruled(scenario: Scenario, variant: str) -> None:
             )
 
 
-def _unit_of_field(scenario: Scenario, item: TherapyItem, field: str) -> str:
+def _unit_of_field(scenario: Scenario, item: Item, field: str) -> str:
     model = scenario.model
     if field in TIMES:
         return model.time_unit
@@ -207,11 +215,6 @@ def _unit_of_field(scenario: Scenario, item: TherapyItem, field: str) -> str:
     if field == "rate" and target is not None:
         return f"{model.unit_of(target)}/{model.time_unit}"
     return "" if field in ("into", "parameter", "when") else "1"
-
-
-def _arrays(item: TherapyItem) -> dict[str, Any]:
-    fields = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
-    return {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
 
 
 def _taken(values: Mapping[str, Any], patients: Any) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _part(
         variants=scenario.variants,
         therapy=therapy,
         # Says how many there are; who they are says the cohort.
-        population=Population(len(rows)),
+        population=Population(len(rows), seed=_seed(sweep.scenario)),
         start=scenario.start,
         stop=stop[patients] if isinstance(stop, np.ndarray) else stop,
         save_at=needs.save_at if needs.outputs else [],
@@ -199,6 +199,11 @@ def _evaluated(
         dict(zip(prepared.metrics, metrics, strict=True)),
     )
     return {name: np.where(failed, np.nan, each.values) for name, each in found.items()}
+
+
+def _seed(scenario: Scenario) -> int:
+    """Root of what the therapy draws; the same in all cells, so that their patients compare."""
+    return 0 if scenario.population is None else scenario.population.seed
 
 
 def _indices(sweep: Sweep, labels: NDArray[np.generic]) -> Indices:

@@ -167,7 +167,9 @@ def _simulated(scenario: Scenario, patient: int) -> xr.Dataset:
         initial=initial,
         therapy=therapy,
         stop=stop[one] if isinstance(stop, np.ndarray) else stop,
-        population=Population(1),
+        population=Population(
+            1, seed=0 if scenario.population is None else scenario.population.seed
+        ),
     )
     cohort = None
     if scenario.population is not None:

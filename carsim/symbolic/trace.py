@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -69,12 +70,17 @@ class Trace:
         return all(self.time.index not in self.graph.depends_on(f) for f in self.derivatives)
 
 
-def trace(model: Model) -> Trace:
+def trace(model: Model, driven: Sequence[str] = (), integrals: Sequence[str] = ()) -> Trace:
     """Call a model's equations with symbols.
 
     Parameters
     ----------
     model : Model
+    driven : sequence of str
+        Parameters that become states behind the model's own, with a derivative of zero: what
+        drives them is an input.
+    integrals : sequence of str
+        States or observables whose integrals become states behind those; "" is the integral of 1.
 
     Raises
     ------
@@ -85,11 +91,28 @@ def trace(model: Model) -> Trace:
     time = graph.symbol("t")
     states = tuple(graph.symbol(f"y.{name}") for name in model.state_names)
     parameters = tuple(graph.symbol(f"p.{name}") for name in model.parameter_names)
+    moving = {name: graph.symbol(f"y.{name}") for name in driven}
     y = model.state_record(states)
-    p = model.parameter_record(parameters)
+    p = model.parameter_record(
+        moving.get(name, symbol)
+        for name, symbol in zip(model.parameter_names, parameters, strict=True)
+    )
     derivatives = tuple(graph.lift(f) for f in model.flatten(model.rhs(time, y, p)))
     observables = tuple(graph.lift(o.function(time, y, p)) for o in model.observables)
+    outputs = {
+        "": graph.one,
+        **dict(zip(model.state_names, states, strict=True)),
+        **dict(zip(model.observable_names, observables, strict=True)),
+    }
     for name, equation in zip(model.state_names, derivatives, strict=True):
         if equation.operation in CONDITIONS:
             raise ModelError(f"{model.name}: d({name})/dt is a condition, not a value.")
-    return Trace(graph, time, states, parameters, derivatives, observables)
+    added = tuple(graph.symbol(f"integral.{name}") for name in integrals)
+    return Trace(
+        graph,
+        time,
+        (*states, *moving.values(), *added),
+        parameters,
+        (*derivatives, *(graph.zero for _ in moving), *(outputs[name] for name in integrals)),
+        observables,
+    )

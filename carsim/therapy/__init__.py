@@ -1,44 +1,86 @@
-"""What is done to a patient: doses, infusions, windows of parameters, events."""
+"""What is done to a patient: doses, infusions, windows, covariates, rules, regimens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from carsim.therapy.check import TherapyItem, check_lengths, check_therapy, source_index
-from carsim.therapy.compile import check_scaled_windows, compile_therapy, most_actions
+from carsim.therapy.check import check_lengths, check_source, check_therapy
+from carsim.therapy.compile import (
+    Compiled,
+    check_scaled_windows,
+    compile_therapy,
+    item_names,
+    most_actions,
+)
 from carsim.therapy.doses import Dose, Infusion
-from carsim.therapy.events import AddTo, Event, EventAction, SetParameter, SetState
+from carsim.therapy.expand import People
+from carsim.therapy.regimens import Bundle, Regimen, flatten
+from carsim.therapy.rules import (
+    Assay,
+    Discontinue,
+    Hazard,
+    Rule,
+    SetParameter,
+    SetState,
+)
+from carsim.therapy.sources import Sources
 from carsim.therapy.values import Item
-from carsim.therapy.windows import Window
+from carsim.therapy.windows import Covariate, Reset, Window
 
 __all__ = [
     "ACTIONS",
     "ITEMS",
-    "AddTo",
+    "Assay",
+    "Bundle",
+    "Compiled",
+    "Covariate",
+    "Discontinue",
     "Dose",
-    "Event",
-    "EventAction",
+    "Hazard",
     "Infusion",
     "Item",
+    "People",
+    "Regimen",
+    "Reset",
+    "Rule",
     "SetParameter",
     "SetState",
-    "TherapyItem",
+    "Sources",
     "Window",
     "check_lengths",
     "check_scaled_windows",
+    "check_source",
     "check_therapy",
     "compile_therapy",
+    "flatten",
+    "item_names",
     "most_actions",
-    "source_index",
 ]
 
-ITEMS: Mapping[str, type[TherapyItem]] = MappingProxyType(
-    {"dose": Dose, "infusion": Infusion, "window": Window, "event": Event}
+ITEMS: Mapping[str, type[Item]] = MappingProxyType(
+    {
+        "dose": Dose,
+        "infusion": Infusion,
+        "window": Window,
+        "covariate": Covariate,
+        "reset": Reset,
+        "rule": Rule,
+        "hazard": Hazard,
+        "regimen": Regimen,
+    }
 )
 """Therapy items by the name that config files use."""
 
-ACTIONS: Mapping[str, type[EventAction]] = MappingProxyType(
-    {"add_to": AddTo, "set_state": SetState, "set_parameter": SetParameter}
+ACTIONS: Mapping[str, type[Item]] = MappingProxyType(
+    {
+        "dose": Dose,
+        "infusion": Infusion,
+        "window": Window,
+        "reset": Reset,
+        "discontinue": Discontinue,
+        "set_state": SetState,
+        "set_parameter": SetParameter,
+    }
 )
-"""Actions of an event by the name that config files use."""
+"""What a rule does, by the name that config files use."""

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim.errors import ScenarioError, unknown
+from carsim.errors import CarsimError, ScenarioError, unknown
 from carsim.therapy.doses import Dose, Infusion
-from carsim.therapy.events import AddTo, Event, SetParameter, SetState
-from carsim.therapy.expand import dose_times, infusion_times, repeats
-from carsim.therapy.values import FloatArray, Item, columns
-from carsim.therapy.windows import Window
+from carsim.therapy.expand import first_times, nominal_times, window_times
+from carsim.therapy.regimens import SINGLE
+from carsim.therapy.rules import Discontinue, Hazard, Rule, SetParameter, SetState
+from carsim.therapy.values import FloatArray, Item, columns, shown
+from carsim.therapy.visits import visits_of
+from carsim.therapy.windows import Covariate, Reset, Window
+from carsim.units import convert
 
 if TYPE_CHECKING:
     from carsim.model import Model
 
-TherapyItem: TypeAlias = Item
-"""A Dose, an Infusion, a Window or an Event."""
-
 
 def check_therapy(
-    model: Model, therapy: Mapping[str, TherapyItem], start: float, stop: float | FloatArray
+    model: Model, therapy: Mapping[str, Item], start: float, stop: float | FloatArray
 ) -> None:
     """Check all that does not depend on the patients' parameters.
 
@@ -32,8 +32,8 @@ def check_therapy(
     ----------
     model : Model
         Model that is treated.
-    therapy : mapping of str to Dose, Infusion, Window or Event
-        Items by name.
+    therapy : mapping of str to items
+        Items by name, bundles taken apart.
     start : float, model time unit
         Start of the simulation.
     stop : float or float64 array, shape (n_patients,)
@@ -42,30 +42,158 @@ def check_therapy(
     Raises
     ------
     ScenarioError
-        An unknown name, a dose before the start, two values of a parameter at the same time.
+        An unknown name, a dose before the start, two values of a parameter at the same time, a rule
+        that can never fire.
     """
     last = columns(stop)
     for name, item in therapy.items():
         where = f"therapy.{name}"
-        if isinstance(item, Dose):
-            _check_into(where, "into", item.into, model)
-            repeats(where, item, last)
-            _check_begins(where, "at", dose_times(item, last, np.zeros(1)), start)
-        elif isinstance(item, Infusion):
-            _check_into(where, "into", item.into, model)
-            repeats(where, item, last)
-            _check_begins(where, "start", infusion_times(item, last, np.zeros(1))[0], start)
-        elif isinstance(item, Window):
-            _check_parameter(where, item.parameter, model)
-            if item.value is not None:
-                check_bounds(where, model, item.parameter, columns(item.value))
-        elif isinstance(item, Event):
-            _check_event(where, item, model)
+        if not isinstance(item, SINGLE):
+            kinds = ", ".join(kind.__name__ for kind in SINGLE)
+            raise ScenarioError(f"{where} is {shown(item)}. Give one of {kinds}.")
+        if isinstance(item, Rule | Hazard):
+            _check_answer(where, item, model, therapy, start, last)
         else:
-            raise ScenarioError(
-                f"{where} is {item!r}. Give a Dose, an Infusion, a Window or an Event."
-            )
+            _check_item(where, item, model, start, last)
     _check_windows(therapy, start, last)
+    _check_covariates(therapy)
+    _check_order_of_rules(therapy)
+
+
+def _check_item(where: str, item: Item, model: Model, start: float, stop: FloatArray) -> None:
+    """Check an item that is scheduled."""
+    if isinstance(item, Dose | Infusion):
+        field = "at" if isinstance(item, Dose) else "start"
+        if getattr(item, field) is None:
+            raise ScenarioError(f"{where}: {field} is missing. Say when it is given.")
+        _check_entering(where, item, model)
+        _check_begins(where, field, nominal_times(where, item, stop), start)
+    elif isinstance(item, Window):
+        if item.start is None:
+            raise ScenarioError(f"{where}: start is missing. Say when the window begins.")
+        _check_window(where, item, model)
+    elif isinstance(item, Covariate):
+        _check_parameter(where, item.parameter, model)
+        check_bounds(where, model, item.parameter, columns(item.value))
+    elif isinstance(item, Reset):
+        if item.at is None:
+            raise ScenarioError(f"{where}: at is missing. Say when the reset is.")
+        for name in item.states:
+            _check_state(where, name, model)
+
+
+def _check_entering(where: str, item: Dose | Infusion, model: Model) -> None:
+    if item.into not in model.routes and item.into not in model.state_index:
+        known = (*model.routes, *model.state_names)
+        raise ScenarioError(_unknown(where, "into", item.into, known, model, "route or state"))
+    for field in ("lag", "bioavailability", "rate", "duration"):
+        name = getattr(item, field, None)
+        if isinstance(name, str) and name not in model.parameter_index:
+            known = model.parameter_names
+            raise ScenarioError(_unknown(where, field, name, known, model, "parameter"))
+
+
+def _check_window(where: str, window: Window, model: Model) -> None:
+    _check_parameter(where, window.parameter, model)
+    if window.value is not None:
+        check_bounds(where, model, window.parameter, columns(window.value))
+
+
+def _check_answer(
+    where: str,
+    item: Rule | Hazard,
+    model: Model,
+    therapy: Mapping[str, Item],
+    start: float,
+    stop: FloatArray,
+) -> None:
+    """Check a rule or a hazard: what it looks at, when, and what it does."""
+    if isinstance(item, Hazard):
+        if isinstance(item.rate, str):
+            _check_rate(where, item.rate, model)
+    else:
+        if item.when is not None:
+            check_source(model, item.when, where, "when")
+        _check_visits(where, item, start, float(np.max(stop)))
+        if item.after is not None:
+            rules = [name for name, other in therapy.items() if isinstance(other, Rule | Hazard)]
+            if item.after not in rules:
+                raise ScenarioError(
+                    f"{where}: after: " + unknown("rule", item.after, rules, "the therapy")
+                )
+    for position, action in enumerate(item.actions):
+        _check_action(f"{where}.do[{position}]", action, model, therapy, stop - start)
+
+
+def _check_rate(where: str, name: str, model: Model) -> None:
+    check_source(model, name, where, "rate")
+    unit = model.unit_of(name)
+    try:
+        convert(1.0, unit, f"1/{model.time_unit}")
+    except CarsimError:
+        raise ScenarioError(
+            f"{where}: rate = {name!r} is in [{unit}]. A hazard is per time: give an output in "
+            f"[1/{model.time_unit}]."
+        ) from None
+
+
+def _check_visits(where: str, rule: Rule, start: float, stop: float) -> None:
+    if not rule.has_visits:
+        return
+    visits = visits_of(rule, start, stop, where)
+    needed = rule.consecutive
+    if len(visits) < needed:
+        plural = "s" if needed > 1 else ""
+        raise ScenarioError(
+            f"{where}: it can never fire: it needs {needed} visit{plural}, and has {len(visits)} "
+            f"between {start:g} and {stop:g}. Look earlier or more often, or leave the rule out."
+        )
+
+
+def _check_action(
+    where: str, action: Item, model: Model, therapy: Mapping[str, Item], span: FloatArray
+) -> None:
+    if isinstance(action, Discontinue):
+        if action.item not in therapy:
+            raise ScenarioError(
+                f"{where}: item: " + unknown("item", action.item, therapy, "the therapy")
+            )
+        if isinstance(therapy[action.item], Covariate | Reset):
+            raise ScenarioError(
+                f"{where}: item = {action.item!r} is a {type(therapy[action.item]).__name__}, "
+                f"which cannot be discontinued. Name a dose, an infusion, a window or a rule."
+            )
+    elif isinstance(action, SetState):
+        _check_state(where, action.state, model)
+    elif isinstance(action, SetParameter):
+        _check_parameter(where, action.parameter, model)
+        check_bounds(where, model, action.parameter, columns(action.value))
+    elif isinstance(action, Reset):
+        for name in action.states:
+            _check_state(where, name, model)
+        _check_after_firing(where, "at", columns(0.0 if action.at is None else action.at))
+    elif isinstance(action, Window):
+        _check_window(where, action, model)
+        window_times(where, action, 0.0, span)
+        _check_after_firing(where, "start", columns(first_times(action)))
+    elif isinstance(action, Dose | Infusion):
+        _check_entering(where, action, model)
+        nominal_times(where, action, span)
+        field = "at" if isinstance(action, Dose) else "start"
+        _check_after_firing(where, field, columns(first_times(action)))
+        if action.steady_state:
+            raise ScenarioError(
+                f"{where}: a rule cannot give a dose at steady state. Schedule it, or give a "
+                f"loading dose."
+            )
+
+
+def _check_after_firing(where: str, field: str, times: FloatArray) -> None:
+    if (times < 0.0).any():
+        raise ScenarioError(
+            f"{where}: {field} = {float(times.min()):g} lies before the firing, from which times "
+            f"in a rule count. Give 0 or more."
+        )
 
 
 def check_bounds(where: str, model: Model, parameter: str, values: FloatArray) -> None:
@@ -79,24 +207,17 @@ def check_bounds(where: str, model: Model, parameter: str, values: FloatArray) -
         )
 
 
-def source_index(model: Model, name: str, where: str, field: str) -> int:
-    """Position of an output in ``[states..., observables...]``."""
+def check_source(model: Model, name: str, where: str, field: str) -> None:
+    """Refuse what is no output of the model."""
     sources = (*model.state_names, *model.observable_names)
     if name not in sources:
         raise ScenarioError(_unknown(where, field, name, sources, model, "state or observable"))
-    return sources.index(name)
 
 
 def _unknown(
     where: str, field: str, name: str, known: Iterable[str], model: Model, kind: str
 ) -> str:
     return f"{where}: {field} = {name!r}: {unknown(kind, name, known, f'model {model.name!r}')}"
-
-
-def _check_into(where: str, field: str, name: str, model: Model) -> None:
-    if name not in model.routes and name not in model.state_index:
-        known = (*model.routes, *model.state_names)
-        raise ScenarioError(_unknown(where, field, name, known, model, "route or state"))
 
 
 def _check_state(where: str, name: str, model: Model) -> None:
@@ -115,19 +236,6 @@ def _check_parameter(where: str, name: str, model: Model) -> None:
         raise ScenarioError(_unknown(where, "parameter", name, settable, model, "parameter"))
 
 
-def _check_event(where: str, event: Event, model: Model) -> None:
-    source_index(model, event.when, where, "when")
-    for position, action in enumerate(event.actions):
-        place = f"{where}.do[{position}]"
-        if isinstance(action, AddTo):
-            _check_into(place, "state", action.state, model)
-        elif isinstance(action, SetState):
-            _check_state(place, action.state, model)
-        else:
-            _check_parameter(place, action.parameter, model)
-            check_bounds(place, model, action.parameter, np.array([action.value]))
-
-
 def _check_begins(where: str, field: str, times: FloatArray, start: float) -> None:
     early = times < start
     if early.any():
@@ -140,31 +248,65 @@ def _check_begins(where: str, field: str, times: FloatArray, start: float) -> No
         )
 
 
-def _check_windows(therapy: Mapping[str, TherapyItem], start: float, stop: FloatArray) -> None:
+def _check_windows(therapy: Mapping[str, Item], start: float, stop: FloatArray) -> None:
     windows = [(name, item) for name, item in therapy.items() if isinstance(item, Window)]
     fixed = [(name, item) for name, item in windows if item.value is not None]
     for (one, first), (other, second) in combinations(fixed, 2):
         if first.parameter != second.parameter:
             continue
-        a, b = first.span(start, stop), second.span(start, stop)
-        with np.errstate(invalid="ignore"):
-            begins, ends = np.maximum(a[0], b[0]), np.minimum(a[1], b[1])
-        both = begins < ends
+        a = window_times(f"therapy.{one}", first, start, stop)
+        b = window_times(f"therapy.{other}", second, start, stop)
+        begins = np.maximum(a[0][:, :, None], b[0][:, None, :])
+        ends = np.minimum(a[1][:, :, None], b[1][:, None, :])
+        both = begins < np.minimum(ends, stop[:, :, None])
         if both.any():
+            row, k, m = (int(place) for place in np.argwhere(both)[0])
+            end = min(float(ends[row, k, m]), float(np.max(stop)))
             raise ScenarioError(
                 f"therapy.{one} and therapy.{other} both give {first.parameter} a value from "
-                f"{float(begins[both][0]):g} to {float(ends[both][0]):g}{_who(both[:, 0])}. End "
+                f"{float(begins[row, k, m]):g} to {end:g}{_who(both.any(axis=(1, 2)))}. End "
                 f"one before the other begins, or use scale for one of them."
             )
-    held = {item.parameter: name for name, item in windows}
+
+
+def _check_covariates(therapy: Mapping[str, Item]) -> None:
+    """A covariate owns its parameter; one that is interpolated admits nobody else."""
+    owners: dict[str, str] = {}
     for name, item in therapy.items():
-        for action in item.actions if isinstance(item, Event) else ():
-            if isinstance(action, SetParameter) and action.parameter in held:
+        if isinstance(item, Covariate):
+            other = owners.setdefault(item.parameter, name)
+            if other != name:
                 raise ScenarioError(
-                    f"therapy.{name} sets {action.parameter}, which therapy."
-                    f"{held[action.parameter]} also holds for a time: the end of the window "
-                    f"would undo the event. Let one of them act on another parameter."
+                    f"therapy.{other} and therapy.{name} are both covariates of {item.parameter}. "
+                    f"Join their records."
                 )
+    for name, item in therapy.items():
+        parts = item.actions if isinstance(item, Rule | Hazard) else (item,)
+        for part in parts:
+            if not isinstance(part, Window | SetParameter) or part.parameter not in owners:
+                continue
+            owner = owners[part.parameter]
+            covariate = therapy[owner]
+            assert isinstance(covariate, Covariate)
+            if covariate.interpolation == "linear" or isinstance(part, SetParameter):
+                raise ScenarioError(
+                    f"therapy.{name} sets {part.parameter}, which follows therapy.{owner}: its "
+                    f"next record would undo it. Let one of them act on another parameter."
+                )
+
+
+def _check_order_of_rules(therapy: Mapping[str, Item]) -> None:
+    """Rules that wait for each other in a circle never fire."""
+    for name, item in therapy.items():
+        seen = [name]
+        while isinstance(item, Rule) and item.after is not None:
+            if item.after in seen:
+                circle = " after ".join((*seen[seen.index(item.after) :], item.after))
+                raise ScenarioError(
+                    f"therapy.{name}: it can never fire: {circle}. Let one of them begin."
+                )
+            seen.append(item.after)
+            item = therapy[item.after]
 
 
 def _who(rows: NDArray[np.bool_]) -> str:
@@ -176,7 +318,7 @@ def check_lengths(therapy: Mapping[str, Item], n_patients: int) -> None:
     for name, item in therapy.items():
         for field, length in item.patients().items():
             if length != n_patients:
-                series = field in ("at", "amount")
+                series = field.rsplit(".", 1)[-1] in ("at", "amount", "start", "rate", "duration")
                 raise ScenarioError(
                     f"therapy.{name}: {field} is an array of {length}, but there are "
                     f"{n_patients} patients. An array is one value a patient"

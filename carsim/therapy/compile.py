@@ -1,38 +1,98 @@
-"""A therapy turned into stops and events for the engine.
+"""A therapy turned into stops, courses and rules for the engine.
 
-Coincident actions are applied in this order: parameters of windows, input rates of infusions,
-doses; within a kind in the order in which the therapy lists its items.
+Coincident actions are applied in the order of `Order`: resets, discontinuations, parameters,
+windows, states of a steady state, edges of infusions, doses; within one of these in the order in
+which the therapy lists its items. What rules do comes after what is scheduled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from carsim.engine.plan import Action, Events, Stops
-from carsim.errors import ScenarioError
-from carsim.therapy.check import TherapyItem, check_bounds, source_index
+from carsim.engine.plan import Action, CourseKind, Courses, Rules, Stops
+from carsim.streams import key, uniforms
+from carsim.therapy.check import check_bounds
 from carsim.therapy.doses import Dose, Infusion
-from carsim.therapy.events import AddTo, Event, EventAction, SetState
-from carsim.therapy.expand import dose_amounts, dose_times, infusion_times, repeats
-from carsim.therapy.timeline import Actions, Course, changed_only, running, to_stops
-from carsim.therapy.values import FloatArray, columns
-from carsim.therapy.windows import Window
+from carsim.therapy.expand import (
+    Administration,
+    People,
+    administration,
+    narrow,
+    nominal_times,
+    repeats,
+    resolved,
+    window_times,
+)
+from carsim.therapy.rules import (
+    MOST_FIRINGS,
+    Assay,
+    Discontinue,
+    Hazard,
+    Rule,
+    SetParameter,
+    SetState,
+)
+from carsim.therapy.sources import Sources
+from carsim.therapy.steady import Solve, before_record, period
+from carsim.therapy.timeline import Actions, Order, changed_only, running, to_stops
+from carsim.therapy.values import FloatArray, Item, columns
+from carsim.therapy.visits import visits_of
+from carsim.therapy.windows import Covariate, Reset, Window
 
 if TYPE_CHECKING:
     from carsim.model import Model
 
 
+AS_A_RULE = Rule(when="hazard", above=0.0)
+"""What a hazard is to the engine: a rule, watched, on the integral of the hazard."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A therapy as the engine sees it.
+
+    Attributes
+    ----------
+    stops : Stops
+    courses : Courses
+    rules : Rules
+    n_items : int
+        Items that are not rules.
+    """
+
+    stops: Stops
+    courses: Courses
+    rules: Rules
+    n_items: int
+
+
+def item_names(therapy: Mapping[str, Item]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the items that are not rules, and of the rules and hazards.
+
+    Parameters
+    ----------
+    therapy : mapping of str to items
+        Items by name, bundles taken apart.
+    """
+    rules = tuple(name for name, item in therapy.items() if isinstance(item, Rule | Hazard))
+    return tuple(name for name in therapy if name not in rules), rules
+
+
 def compile_therapy(
     model: Model,
-    therapy: Mapping[str, TherapyItem],
-    parameters: FloatArray,
+    therapy: Mapping[str, Item],
+    people: People,
     start: float,
     stop: float | FloatArray,
-) -> tuple[Stops, Events]:
-    """Turn therapy items into stops and events.
+    sources: Sources,
+    solve: Solve,
+) -> Compiled:
+    """Turn therapy items into what the engine walks through.
 
     The items have been checked with `check_therapy`; their arrays have one entry a patient.
 
@@ -40,55 +100,596 @@ def compile_therapy(
     ----------
     model : Model
         Model that is treated.
-    therapy : mapping of str to Dose, Infusion, Window or Event
-        Items by name.
-    parameters : float64 array, shape (n_patients, n_parameters), model units
-        Parameters of every patient outside of all windows.
+    therapy : mapping of str to items
+        Items by name, bundles taken apart.
+    people : People
+        Who is treated.
     start : float, model time unit
         Start of the simulation.
     stop : float or float64 array, shape (n_patients,)
         Stop of the simulation (exclusive for actions).
+    sources : Sources
+        Columns of what is looked at and driven.
+    solve : callable
+        Finds steady states.
 
     Returns
     -------
-    tuple of Stops and Events
+    Compiled
     """
-    last = columns(stop)
-    actions = [
-        *_window_actions(model, therapy, parameters, start, last),
-        *_infusion_actions(model, therapy, parameters, last),
-        *_dose_actions(model, therapy, parameters, last),
-    ]
-    n_patients = len(parameters)
-    return to_stops(actions, n_patients), _events(model, therapy, parameters)
+    return _Compiler(model, therapy, people, start, columns(stop), sources, solve).run()
 
 
-def most_actions(model: Model, therapy: Mapping[str, TherapyItem], stop: float | FloatArray) -> int:
+class _Compiler:
+    """The tables of one therapy under construction."""
+
+    def __init__(
+        self,
+        model: Model,
+        therapy: Mapping[str, Item],
+        people: People,
+        start: float,
+        stop: FloatArray,
+        sources: Sources,
+        solve: Solve,
+    ) -> None:
+        self.model, self.therapy, self.people = model, therapy, people
+        self.start, self.stop = start, stop
+        self.sources, self.solve = sources, solve
+        scheduled, rules = item_names(therapy)
+        self.number = {name: k for k, name in enumerate((*scheduled, *rules))}
+        self.scheduled, self.rules = scheduled, rules
+        self.kinds: list[int] = []
+        self.targets: list[int] = []
+        self.owners: list[int] = []
+        self.levels: list[FloatArray] = []
+
+    def run(self) -> Compiled:
+        cuts = self._cuts()
+        actions: list[Actions] = []
+        for name in self.scheduled:
+            item = self.therapy[name]
+            if isinstance(item, Reset):
+                actions += self._reset(item, columns(item.at if item.at is not None else 0.0))
+            elif isinstance(item, Covariate):
+                actions += self._covariate(name, item)
+            elif isinstance(item, Window):
+                actions += self._window(name, item)
+            elif isinstance(item, Dose | Infusion):
+                given = administration(name, item, self.model, self.people, self.stop)
+                if item.steady_state:
+                    actions += self._steady_state(name, item, given)
+                actions += self._given(name, item, given, cuts)
+        rules = self._rules()
+        return Compiled(
+            to_stops(actions, len(self.people)), self._courses(), rules, len(self.scheduled)
+        )
+
+    # What runs for a time
+
+    def _course(self, kind: CourseKind, target: int, name: str, level: FloatArray) -> int:
+        """A new course, by number."""
+        self.kinds.append(int(kind))
+        self.targets.append(target)
+        self.owners.append(self.number[name])
+        self.levels.append(level)
+        return len(self.kinds) - 1
+
+    def _courses(self) -> Courses:
+        if not self.kinds:
+            return Courses.none()
+        return Courses(
+            np.array(self.kinds, dtype=np.int64),
+            np.array(self.targets, dtype=np.int64),
+            np.array(self.owners, dtype=np.int64),
+            np.concatenate(np.broadcast_arrays(*self.levels), axis=1),
+        )
+
+    def _edges(
+        self,
+        order: Order,
+        course: int,
+        name: str,
+        begins: FloatArray,
+        ends: FloatArray,
+        level: FloatArray | None = None,
+        *,
+        counted: bool = False,
+    ) -> Actions:
+        """Edges of a scheduled course: how much of it runs from then on."""
+        if level is not None:
+            begins, ends, level = np.broadcast_arrays(begins, ends, level)
+        time, total, begun = running(begins, ends, level)
+        time = np.where(time < self.stop, time, np.inf)
+        kept = begun > 0 if counted else None
+        time = changed_only(time, total, np.zeros((1, 1)), kept)
+        return Actions(
+            order,
+            Action.SET_RUNNING,
+            course,
+            time,
+            total,
+            self.number[name],
+            begun if counted else np.zeros((1, 1), dtype=np.int64),
+        )
+
+    # Scheduled items
+
+    def _window(self, name: str, window: Window) -> list[Actions]:
+        begins, ends = window_times(f"therapy.{name}", window, self.start, self.stop)
+        parameter = self.model.parameter_index[window.parameter]
+        kind = CourseKind.FACTOR if window.value is None else CourseKind.VALUE
+        given = window.scale if window.value is None else window.value
+        assert given is not None
+        course = self._course(kind, parameter, name, columns(given))
+        return [self._edges(Order.WINDOW, course, name, begins, ends)]
+
+    def _covariate(self, name: str, covariate: Covariate) -> list[Actions]:
+        times, values = np.broadcast_arrays(columns(covariate.at), columns(covariate.value))
+        if covariate.interpolation == "linear":
+            return self._ramp(name, covariate, times, values)
+        parameter = self.model.parameter_index[covariate.parameter]
+        # The first value holds before the first record, the last one after the last record.
+        shift = 1 if covariate.interpolation == "nocb" else 0
+        known = np.isfinite(times)
+        begins = np.concatenate(
+            [
+                np.full((len(times), 1), self.start),
+                np.where(known[:, 1:], times[:, 1 - shift : times.shape[1] - shift], np.inf),
+            ],
+            axis=1,
+        )
+        begins = np.maximum(begins, self.start)
+        # Of several records before the start the last one counts.
+        begins = np.where(begins < self.stop, begins, np.inf)
+        later = np.zeros_like(known)
+        later[:, :-1] = begins[:, 1:] == begins[:, :-1]
+        begins = np.where(later, np.inf, begins)
+        own = narrow(self.people.parameters[:, parameter])
+        time = changed_only(begins, values, own)
+        return [
+            Actions(
+                Order.PARAMETER, Action.SET_PARAMETER, parameter, time, values, self.number[name]
+            )
+        ]
+
+    def _ramp(
+        self, name: str, covariate: Covariate, times: FloatArray, values: FloatArray
+    ) -> list[Actions]:
+        """A covariate that is a state: set at each record, with a constant slope to the next."""
+        state = self.sources.driven_state(covariate.parameter)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slopes = np.diff(values, axis=1) / np.diff(times, axis=1)
+        flat = np.zeros((len(times), 1))
+        slopes = np.concatenate([slopes, flat], axis=1)
+        known = np.isfinite(times)
+        following = np.concatenate([times[:, 1:], np.full((len(times), 1), np.inf)], axis=1)
+        slopes = np.where(np.isfinite(following), slopes, 0.0)
+        # A segment under way at the start begins there, part of the way up.
+        past = np.where(known, np.maximum(self.start - times, 0.0), 0.0)
+        begun = values + slopes * past
+        time = np.where(known & (following > self.start), np.maximum(times, self.start), np.inf)
+        time = np.where(time < self.stop, time, np.inf)
+        first = np.full((len(times), 1), self.start)
+        item = self.number[name]
+        course = self._course(CourseKind.INPUT, state, name, np.ones((1, 1)))
+        return [
+            Actions(
+                Order.PARAMETER,
+                Action.SET_STATE,
+                state,
+                np.concatenate([first, time], axis=1),
+                np.concatenate([values[:, :1], begun], axis=1),
+                item,
+            ),
+            Actions(Order.PARAMETER, Action.SET_RUNNING, course, time, slopes, item),
+        ]
+
+    def _reset(self, reset: Reset, time: FloatArray, item: int = -1) -> list[Actions]:
+        """States return to their initial values; what rules give into them ends."""
+        time = np.where((time >= self.start) & (time < self.stop), time, np.inf)
+        return self._emptied(reset, time, item) + self._ended(reset, time, item, self.rules)
+
+    def _emptied(self, reset: Reset, time: FloatArray, item: int) -> list[Actions]:
+        return [
+            Actions(
+                Order.RESET,
+                Action.SET_STATE,
+                state,
+                time,
+                narrow(self.people.initial[:, state]),
+                item,
+            )
+            for state in sorted(self._states_of(reset))
+        ]
+
+    def _ended(
+        self, reset: Reset, time: FloatArray, item: int, names: Sequence[str]
+    ) -> list[Actions]:
+        """Discontinue the items among `names` that give into a reset's states."""
+        states = self._states_of(reset)
+        return [
+            Actions(
+                Order.DISCONTINUE,
+                Action.DISCONTINUE,
+                self.number[name],
+                time,
+                np.zeros((1, 1)),
+                item,
+            )
+            for name in names
+            if self._reached(name) & states
+        ]
+
+    def _states_of(self, reset: Reset) -> set[int]:
+        if not reset.states:
+            return set(range(len(self.model.states)))
+        return {self.model.state_index[name] for name in reset.states}
+
+    def _reached(self, name: str) -> set[int]:
+        """States that an item gives into."""
+        item = self.therapy[name]
+        parts = item.actions if isinstance(item, Rule | Hazard) else (item,)
+        return {
+            state
+            for part in parts
+            if isinstance(part, Dose | Infusion)
+            for state, _ in routed(self.model, part.into, self.people.parameters)
+        }
+
+    # Doses and infusions
+
+    def _given(
+        self,
+        name: str,
+        item: Dose | Infusion,
+        given: Administration,
+        cuts: Sequence[tuple[FloatArray, set[int], str]],
+    ) -> list[Actions]:
+        for time, states, owner in cuts:
+            if owner != name and self._reached(name) & states:
+                given = _cut(given, time)
+        return self._entering(name, item, given, counted=True)
+
+    def _entering(
+        self, name: str, item: Dose | Infusion, given: Administration, *, counted: bool
+    ) -> list[Actions]:
+        actions = []
+        for state, fraction in routed(self.model, item.into, self.people.parameters):
+            if isinstance(item, Dose):
+                ones = np.full((1, 1), int(counted), dtype=np.int64)
+                amount = given.level * fraction
+                actions.append(
+                    Actions(
+                        Order.DOSE,
+                        Action.ADD_STATE,
+                        state,
+                        given.enters,
+                        amount,
+                        self.number[name],
+                        ones,
+                    )
+                )
+            elif given.level.shape[1] == 1:
+                course = self._course(CourseKind.INPUT, state, name, given.level * fraction)
+                actions.append(
+                    self._edges(
+                        Order.INFUSION, course, name, given.enters, given.ends, counted=counted
+                    )
+                )
+            else:
+                course = self._course(CourseKind.INPUT, state, name, fraction)
+                actions.append(
+                    self._edges(
+                        *(Order.INFUSION, course, name, given.enters, given.ends, given.level),
+                        counted=counted,
+                    )
+                )
+            # A dose through a route of several states is one dose.
+            counted = False
+        return actions
+
+    def _steady_state(
+        self, name: str, item: Dose | Infusion, given: Administration
+    ) -> list[Actions]:
+        where = f"therapy.{name}"
+        model, people = self.model, self.people
+        time = given.begins[:, :1]
+        if (isinstance(item, Infusion) and item.is_endless) or item.every is None:
+            # The steady state of a rate is there whether or not the infusion goes on.
+            time = np.where(columns(first_or_zero(item)) < self.stop, first_or_zero(item), np.inf)
+        lag = np.zeros((1, 1)) if item.lag is None else resolved(item.lag, model, people)
+        fractions = routed(model, item.into, people.parameters)
+        parameters = self._parameters_at(time)
+        found, values = self.solve(period(where, item, given, lag, fractions, parameters))
+        order, kind = (
+            (Order.RESET, Action.SET_STATE)
+            if item.steady_state == 1
+            else (Order.STATE, Action.ADD_STATE)
+        )
+        actions = [
+            Actions(order, kind, int(state), time, values[:, k : k + 1], self.number[name])
+            for k, state in enumerate(found)
+        ]
+        earlier = before_record(where, item, given, lag)
+        if earlier.begins.shape[1]:
+            actions += self._entering(name, item, earlier, counted=False)
+        return actions
+
+    def _parameters_at(self, time: FloatArray) -> FloatArray:
+        """Parameters of every patient at a time, with the windows and covariates of then."""
+        table = self.people.parameters.copy()
+        when = np.broadcast_to(np.where(np.isfinite(time), time, self.start), (len(table), 1))
+        for name in self.scheduled:
+            item = self.therapy[name]
+            if isinstance(item, Covariate) and item.interpolation != "linear":
+                (actions,) = self._covariate(name, item)
+                column = actions.index
+                for k in range(actions.time.shape[1]):
+                    now = actions.time[:, k : k + 1] <= when
+                    value = actions.value[:, k : k + 1]
+                    table[:, column] = np.where(now, value, table[:, column : column + 1])[:, 0]
+        for scaling in (False, True):
+            for name in self.scheduled:
+                item = self.therapy[name]
+                if not isinstance(item, Window) or (item.value is None) != scaling:
+                    continue
+                begins, ends = window_times(f"therapy.{name}", item, self.start, self.stop)
+                runs = ((begins <= when) & (when < ends)).any(axis=1)
+                column = self.model.parameter_index[item.parameter]
+                given = columns(item.scale if scaling else item.value)[:, 0]  # type: ignore[arg-type]
+                changed = table[:, column] * given if scaling else given
+                table[:, column] = np.where(runs, changed, table[:, column])
+        return table
+
+    def _cuts(self) -> list[tuple[FloatArray, set[int], str]]:
+        """Times after which nothing of before enters any more, the states, and whose doing."""
+        cuts = []
+        for name in self.scheduled:
+            item = self.therapy[name]
+            if isinstance(item, Reset):
+                at = columns(item.at if item.at is not None else 0.0)
+                cuts.append((at, self._states_of(item), name))
+            elif isinstance(item, Dose | Infusion) and item.steady_state == 1:
+                where = f"therapy.{name}"
+                first = nominal_times(where, item, self.stop)[:, :1]
+                states = {s for s, _ in routed(self.model, item.into, self.people.parameters)}
+                cuts.append((first, states, name))
+        return cuts
+
+    # Rules
+
+    def _rules(self) -> Rules:
+        n_patients = len(self.people)
+        if not self.rules:
+            return Rules.none(n_patients)
+        items = [self.therapy[name] for name in self.rules]
+        rules = [item if isinstance(item, Rule) else AS_A_RULE for item in items]
+        assays = [rule.assay or Assay() for rule in rules]
+        last = float(np.max(self.stop))
+        visits = [visits_of(rule, self.start, last) for rule in rules]
+        thresholds = np.empty((n_patients, len(items)))
+        for column, (name, item) in enumerate(zip(self.rules, items, strict=True)):
+            if isinstance(item, Hazard):
+                thresholds[:, column] = self._due(name, item)
+            else:
+                thresholds[:, column] = item.threshold
+        watched = [not rule.has_visits for rule in rules]
+        order = {name: k for k, name in enumerate(self.rules)}
+        return Rules(
+            source=_integers(self._source(item) for item in items),
+            direction=_integers(-1 if rule.above is None else 1 for rule in rules),
+            watched=_integers(watched),
+            limit=_integers(
+                min(len(times), MOST_FIRINGS) if rule.limit is None else rule.limit
+                for rule, times in zip(rules, visits, strict=True)
+            ),
+            consecutive=_integers(rule.consecutive for rule in rules),
+            after=_integers(-1 if rule.after is None else order[rule.after] for rule in rules),
+            wait=np.array([rule.wait for rule in rules]),
+            spacing=np.array([rule.spacing for rule in rules]),
+            idle=_integers(rule.unless_running for rule in rules),
+            visits=_integers(np.cumsum([0, *(len(times) for times in visits)])),
+            visit_time=np.concatenate(visits),
+            detection=np.array([assay.detection_limit for assay in assays]),
+            log_sd=np.array([assay.log_sd for assay in assays]),
+            sd=np.array([assay.sd for assay in assays]),
+            stream=_integers(key(self.people.seed, f"{name}:assay") for name in self.rules),
+            threshold=thresholds,
+            actions=self._programs(items),
+        )
+
+    def _source(self, item: Item) -> int:
+        if isinstance(item, Hazard):
+            rate = item.rate if isinstance(item.rate, str) else ""
+            return self.sources.integral_state(rate)
+        assert isinstance(item, Rule)
+        return -1 if item.when is None else self.sources.column(item.when)
+
+    def _due(self, name: str, hazard: Hazard) -> FloatArray:
+        """Integral of the hazard, without the factors, at which each patient's event happens."""
+        drawn = -np.log(uniforms(self.people.seed, f"{name}:hazard", self.people.numbers))
+        factor = hazard.scale if isinstance(hazard.rate, str) else hazard.rate * hazard.scale
+        factor = np.broadcast_to(np.asarray(factor, dtype=np.float64), drawn.shape)
+        return np.divide(drawn, factor, out=np.full(drawn.shape, np.inf), where=factor > 0)
+
+    def _programs(self, items: Sequence[Item]) -> Stops:
+        """What each rule does, in time since its firing."""
+        programs = [self._program(name, item) for name, item in zip(self.rules, items, strict=True)]
+        if all(program.n_owners == 1 for program in programs):
+            return Stops.joined(programs)
+        n_patients = len(self.people)
+        whole = [
+            program if program.n_owners > 1 else Stops.joined([program] * n_patients)
+            for program in programs
+        ]
+        return _by_patient(whole)
+
+    def _program(self, name: str, item: Item) -> Stops:
+        assert isinstance(item, Rule | Hazard)
+        owner = self.number[name]
+        horizon = self.stop - self.start
+        actions: list[Actions] = []
+        now = np.zeros((1, 1))
+        for part in item.actions:
+            if isinstance(part, Dose | Infusion):
+                given = administration(name, part, self.model, self.people, horizon)
+                actions += self._entering_later(name, part, given)
+            elif isinstance(part, Window):
+                actions += self._window_later(name, part, horizon)
+            elif isinstance(part, Reset):
+                at = columns(part.at) if part.at is not None else now
+                everything = (*self.scheduled, *self.rules)
+                actions += self._emptied(part, at, owner)
+                actions += self._ended(part, at, owner, everything)
+            elif isinstance(part, Discontinue):
+                index = self.number[part.item]
+                actions.append(
+                    Actions(Order.DISCONTINUE, Action.DISCONTINUE, index, now, now, owner)
+                )
+            elif isinstance(part, SetParameter):
+                index = self.model.parameter_index[part.parameter]
+                value = columns(part.value)
+                actions.append(
+                    Actions(Order.PARAMETER, Action.SET_PARAMETER, index, now, value, owner)
+                )
+            elif isinstance(part, SetState):
+                index = self.model.state_index[part.state]
+                value = columns(part.value)
+                actions.append(Actions(Order.STATE, Action.SET_STATE, index, now, value, owner))
+        delay = columns(item.delay)
+        delayed = [
+            Actions(
+                *(a.order, a.kind, a.index, a.time + delay if delay.any() else a.time),
+                *(a.value, a.item, a.counted),
+            )
+            for a in actions
+        ]
+        return to_stops(delayed, len(self.people))
+
+    def _entering_later(
+        self, name: str, item: Dose | Infusion, given: Administration
+    ) -> list[Actions]:
+        """Doses and infusions of a rule: each firing adds its own to what runs."""
+        if isinstance(item, Dose):
+            return self._entering(name, item, given, counted=True)
+        actions: list[Actions] = []
+        counted = 1
+        for state, fraction in routed(self.model, item.into, self.people.parameters):
+            for column in range(given.level.shape[1]):
+                part = slice(column, None, given.level.shape[1])
+                level = given.level[:, column : column + 1] * fraction
+                course = self._course(CourseKind.INPUT, state, name, level)
+                actions += self._shifts(
+                    *(Order.INFUSION, course, name),
+                    *(given.enters[:, part], given.ends[:, part], counted),
+                )
+            counted = 0
+        return actions
+
+    def _window_later(self, name: str, window: Window, horizon: FloatArray) -> list[Actions]:
+        begins, ends = window_times(f"therapy.{name}", window, 0.0, horizon)
+        parameter = self.model.parameter_index[window.parameter]
+        kind = CourseKind.FACTOR if window.value is None else CourseKind.VALUE
+        given = window.scale if window.value is None else window.value
+        assert given is not None
+        course = self._course(kind, parameter, name, columns(given))
+        return self._shifts(Order.WINDOW, course, name, begins, ends, 0)
+
+    def _shifts(
+        self,
+        order: Order,
+        course: int,
+        name: str,
+        begins: FloatArray,
+        ends: FloatArray,
+        counted: int,
+    ) -> list[Actions]:
+        item = self.number[name]
+        one, none = np.full((1, 1), counted, dtype=np.int64), np.zeros((1, 1), dtype=np.int64)
+        more, less = np.ones((1, 1)), -np.ones((1, 1))
+        return [
+            # What ends at an instant ends before what begins then.
+            Actions(order, Action.ADD_RUNNING, course, ends, less, item, none),
+            Actions(order, Action.ADD_RUNNING, course, begins, more, item, one),
+        ]
+
+
+def first_or_zero(item: Dose | Infusion) -> FloatArray:
+    """Time of an item's first administration, shape (1 or n_patients, 1)."""
+    times = item.at if isinstance(item, Dose) else item.start
+    return columns(0.0 if times is None else times)[:, :1]
+
+
+def _cut(given: Administration, times: FloatArray) -> Administration:
+    """Cancel what began before a time and would enter at it or later; `times` may be several."""
+    begins, enters, ends = np.broadcast_arrays(given.begins, given.enters, given.ends)
+    for column in range(times.shape[1]):
+        time = times[:, column : column + 1]
+        before = (begins < time) & np.isfinite(time)
+        begins, enters, ends, before, cut = np.broadcast_arrays(begins, enters, ends, before, time)
+        late = before & (enters >= cut)
+        ends = np.where(before & ~late & (ends > cut), cut, ends)
+        begins = np.where(late, np.inf, begins)
+        enters = np.where(late, np.inf, enters)
+        ends = np.where(late, np.inf, ends)
+    return Administration(begins, enters, ends, given.level)
+
+
+def _by_patient(programs: Sequence[Stops]) -> Stops:
+    """Owners of several tables side by side: all of the first patient, all of the second, ..."""
+    joined = Stops.joined(programs)
+    n_rules, n_patients = len(programs), programs[0].n_owners
+    lengths = np.diff(joined.offsets)
+    rows = np.arange(n_rules * n_patients).reshape(n_rules, n_patients).T.ravel()
+    offsets = np.concatenate([[0], np.cumsum(lengths[rows])]).astype(np.int64)
+    moved = joined.offsets[rows] - offsets[:-1]
+    order = np.arange(offsets[-1]) + np.repeat(moved, lengths[rows])
+    return Stops(
+        offsets,
+        *(
+            getattr(joined, name)[order]
+            for name in ("time", "kind", "index", "value", "item", "counted")
+        ),
+    )
+
+
+def most_actions(model: Model, therapy: Mapping[str, Item], stop: float | FloatArray) -> int:
     """Upper bound of the actions of one patient, for planning memory.
 
     Parameters
     ----------
     model : Model
         Model that is treated.
-    therapy : mapping of str to Dose, Infusion, Window or Event
-        Items by name.
+    therapy : mapping of str to items
+        Items by name, bundles taken apart.
     stop : float or float64 array, shape (n_patients,)
         Stop of the simulation.
     """
     most = 0
     for name, item in therapy.items():
-        if isinstance(item, Dose | Infusion):
-            reached = len(model.routes[item.into].fractions) if item.into in model.routes else 1
-            each = columns(item.at).shape[1] if isinstance(item, Dose) else 2
-            most += repeats(f"therapy.{name}", item, columns(stop)).size * each * reached
-        elif isinstance(item, Window):
-            most += 2
+        parts = item.actions if isinstance(item, Rule | Hazard) else (item,)
+        for part in parts:
+            if isinstance(part, Dose | Infusion):
+                reached = len(model.routes[part.into].fractions) if part.into in model.routes else 1
+                times = columns(0.0 if first_or_none(part) is None else first_or_none(part))  # type: ignore[arg-type]
+                each = times.shape[1] * (1 if isinstance(part, Dose) else 2)
+                most += repeats(f"therapy.{name}", part, columns(stop)).size * each * reached
+            elif isinstance(part, Window):
+                most += 2 * repeats(f"therapy.{name}", part, columns(stop)).size
+            elif isinstance(part, Covariate):
+                most += columns(part.at).shape[1]
+            elif isinstance(part, Reset):
+                most += len(model.states)
     return most
 
 
-def check_scaled_windows(
-    model: Model, therapy: Mapping[str, TherapyItem], parameters: FloatArray
-) -> None:
+def first_or_none(item: Dose | Infusion) -> object:
+    """Times of an item as they were given."""
+    return item.at if isinstance(item, Dose) else item.start
+
+
+def check_scaled_windows(model: Model, therapy: Mapping[str, Item], parameters: FloatArray) -> None:
     """Refuse factors that carry a patient's parameter beyond its bounds.
 
     Parameters
@@ -96,7 +697,7 @@ def check_scaled_windows(
     model : Model
         Model that is treated.
     therapy : mapping of str to items
-        Items by name.
+        Items by name, bundles taken apart.
     parameters : float64 array, shape (n_patients, n_parameters)
         Parameters of every patient.
     """
@@ -107,84 +708,7 @@ def check_scaled_windows(
             check_bounds(f"therapy.{name}", model, item.parameter, scaled)
 
 
-def _window_actions(
-    model: Model,
-    therapy: Mapping[str, TherapyItem],
-    parameters: FloatArray,
-    start: float,
-    stop: FloatArray,
-) -> list[Actions]:
-    groups: dict[str, list[Window]] = {}
-    for item in therapy.values():
-        if isinstance(item, Window):
-            groups.setdefault(item.parameter, []).append(item)
-    actions = []
-    for parameter, windows in groups.items():
-        index = model.parameter_index[parameter]
-        courses = [_window_course(window, start, stop) for window in windows]
-        time, counts = running(courses)
-        own = _narrow(parameters[:, index])
-        total = np.broadcast_to(own, np.broadcast_shapes(own.shape, time.shape))
-        for window, course, count in zip(windows, courses, counts, strict=True):
-            if window.value is not None:
-                total = np.where(count > 0, course.value, total)
-        for window, course, count in zip(windows, courses, counts, strict=True):
-            if window.scale is not None:
-                total = np.where(count > 0, total * course.value, total)
-        time = changed_only(np.where(time < stop, time, np.inf), total, own)
-        actions.append(Actions(Action.SET_PARAMETER, index, time, total))
-    return actions
-
-
-def _window_course(window: Window, start: float, stop: FloatArray) -> Course:
-    given = window.scale if window.value is None else window.value
-    assert given is not None
-    return Course(*window.span(start, stop), columns(given))
-
-
-def _infusion_actions(
-    model: Model,
-    therapy: Mapping[str, TherapyItem],
-    parameters: FloatArray,
-    stop: FloatArray,
-) -> list[Actions]:
-    groups: dict[int, list[Course]] = {}
-    for name, item in therapy.items():
-        if isinstance(item, Infusion):
-            times = infusion_times(item, stop, repeats(f"therapy.{name}", item, stop))
-            for index, fraction in routed(model, item.into, parameters, f"therapy.{name}"):
-                course = Course(*times, item.speed() * fraction)
-                groups.setdefault(index, []).append(course)
-    actions = []
-    for index, courses in groups.items():
-        time, counts = running(courses)
-        total = np.zeros((1, 1))
-        for course, count in zip(courses, counts, strict=True):
-            total = total + count * course.value
-        time = changed_only(time, total, np.zeros((1, 1)))
-        actions.append(Actions(Action.SET_INPUT, index, time, total))
-    return actions
-
-
-def _dose_actions(
-    model: Model,
-    therapy: Mapping[str, TherapyItem],
-    parameters: FloatArray,
-    stop: FloatArray,
-) -> list[Actions]:
-    actions = []
-    for name, item in therapy.items():
-        if isinstance(item, Dose):
-            time = dose_times(item, stop, repeats(f"therapy.{name}", item, stop))
-            amount = dose_amounts(item, time.shape[1])
-            for index, fraction in routed(model, item.into, parameters, f"therapy.{name}"):
-                actions.append(Actions(Action.ADD_STATE, index, time, amount * fraction))
-    return actions
-
-
-def routed(
-    model: Model, into: str, parameters: FloatArray, where: str
-) -> list[tuple[int, FloatArray]]:
+def routed(model: Model, into: str, parameters: FloatArray) -> list[tuple[int, FloatArray]]:
     """States that a route leads to, with the state units per unit of dose.
 
     Parameters
@@ -195,8 +719,6 @@ def routed(
         Route, or state.
     parameters : float64 array, shape (n_patients, n_parameters)
         Parameters of every patient.
-    where : str
-        Name of the item, for messages.
 
     Returns
     -------
@@ -210,7 +732,7 @@ def routed(
         if callable(given):
             record = model.parameter_record(list(parameters.T))
             fraction = np.asarray(given(record), dtype=np.float64)
-            fraction = _narrow(np.broadcast_to(fraction, (len(parameters),)))
+            fraction = narrow(np.broadcast_to(fraction, (len(parameters),)))
         else:
             fraction = np.full((1, 1), float(given))
         if fraction.any():
@@ -218,60 +740,5 @@ def routed(
     return pairs
 
 
-def _narrow(values: FloatArray) -> FloatArray:
-    """Shape (1, 1) where all patients agree, (n_patients, 1) otherwise."""
-    same = bool((values == values[:1]).all()) if values.size else True
-    return values[:1, None] if same else values[:, None]
-
-
-def _events(model: Model, therapy: Mapping[str, TherapyItem], parameters: FloatArray) -> Events:
-    events = {name: item for name, item in therapy.items() if isinstance(item, Event)}
-    n_patients = len(parameters)
-    if not events:
-        return Events.none(n_patients)
-    offsets, kinds, indices, values = [0], [], [], []
-    for name, event in events.items():
-        for action in event.actions:
-            for kind, index, value in _steps(model, action, parameters, f"therapy.{name}"):
-                kinds.append(int(kind))
-                indices.append(index)
-                values.append(value)
-        offsets.append(len(kinds))
-    thresholds = np.empty((n_patients, len(events)))
-    for column, event in enumerate(events.values()):
-        thresholds[:, column] = event.threshold
-    return Events(
-        source=_integers(
-            source_index(model, event.when, f"therapy.{name}", "when")
-            for name, event in events.items()
-        ),
-        threshold=thresholds,
-        direction=_integers(-1 if event.above is None else 1 for event in events.values()),
-        limit=_integers(event.limit for event in events.values()),
-        action_offsets=_integers(offsets),
-        action_kind=_integers(kinds),
-        action_index=_integers(indices),
-        action_value=np.array(values, dtype=np.float64),
-    )
-
-
-def _steps(
-    model: Model, action: EventAction, parameters: FloatArray, where: str
-) -> list[tuple[Action, int, float]]:
-    if isinstance(action, AddTo):
-        steps = []
-        for index, fraction in routed(model, action.state, parameters, where):
-            if len(fraction) > 1:
-                raise ScenarioError(
-                    f"{where}: route {action.state!r} delivers another fraction to each patient, "
-                    f"which an event cannot. Add to the state itself."
-                )
-            steps.append((Action.ADD_STATE, index, action.amount * float(fraction[0, 0])))
-        return steps
-    if isinstance(action, SetState):
-        return [(Action.SET_STATE, model.state_index[action.state], action.value)]
-    return [(Action.SET_PARAMETER, model.parameter_index[action.parameter], action.value)]
-
-
-def _integers(values: object) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload]
+def _integers(values: object) -> NDArray[np.int64]:
+    return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload, no-any-return]

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from carsim.errors import ScenarioError
-from carsim.therapy.values import FloatArray, Item, PerPatient, Series, columns, number, series
+from carsim.errors import ScenarioError, did_you_mean
+from carsim.therapy.values import (
+    FloatArray,
+    Item,
+    PerPatient,
+    Series,
+    Setting,
+    check_name,
+    columns,
+    number,
+    series,
+    setting,
+    store,
+)
 
 MOST_REPEATS = 100_000
 """More doses than this for one patient are taken for a slip (an interval in the wrong unit)."""
 
 SHORTEST_INFUSION = 1e-9
 """An infusion shorter than this (time units) is a dose; its rate would be absurd."""
+
+SCALES = ("duration", "rate")
+
+Amounts: TypeAlias = Series | str
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +45,7 @@ class Dose(Item):
         Amount in the unit of the route; 0 means not given. A list goes with a list of times.
     at : float, list or array, model time unit
         Time; a list or tuple gives several doses to everybody, a numpy array is one time a patient
-        (shape (n,)) or several (shape (n, k)).
+        (shape (n,)) or several (shape (n, k)). In a rule it counts from the firing, 0 by default.
     every : float or array, optional
         Interval at which the dose (all times of `at` together) is repeated.
     count : int or array, optional
@@ -36,6 +53,16 @@ class Dose(Item):
     until : float or array, optional
         Repeats stop before this time (exclusive). With neither `count` nor `until` the dose is
         repeated until the simulation stops.
+    lag : float, array or str, optional
+        Time from `at` until the dose enters; a text names a parameter of the model.
+    bioavailability : float, array or str, optional
+        Share of the amount that enters.
+    steady_state : {0, 1, 2}
+        1: at `at` the compartments that the dose determines are as if it had been given every
+        `every` for ever (and what was given before into them is forgotten); 2: that is added to
+        what is there. See `carsim.therapy.steady`.
+    adherence : float or array, optional
+        Probability that each dose is taken; drawn by patient and dose.
 
     Notes
     -----
@@ -50,23 +77,23 @@ class Dose(Item):
 
     into: str
     amount: Series
-    at: Series
+    at: Series | None = None
     every: PerPatient | None = None
     count: PerPatient | None = None
     until: PerPatient | None = None
+    lag: Setting | None = None
+    bioavailability: Setting | None = None
+    steady_state: int = 0
+    adherence: PerPatient | None = None
 
     def __post_init__(self) -> None:
         where = f"Dose into {self.into!r}"
         check_name(where, "into", self.into)
         store(self, amount=series(where, "amount", self.amount, at_least=0.0))
-        store(self, at=series(where, "at", self.at))
-        check_repeats(where, self)
-        amounts, times = columns(self.amount).shape[1], columns(self.at).shape[1]
-        if amounts not in (1, times):
-            raise ScenarioError(
-                f"{where}: {amounts} amounts for {times} times. Give one amount, or as many "
-                f"amounts as times. For one value a patient give numpy arrays of shape (n,)."
-            )
+        if self.at is not None:
+            store(self, at=series(where, "at", self.at))
+        _check_shared(where, self)
+        _check_lengths(where, {"amount": self.amount}, "at", self.at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,15 +107,17 @@ class Infusion(Item):
     ----------
     into : str
         Route of the model, or a state.
-    start : float or array, model time unit
-        Beginning; one value a patient as a numpy array of shape (n,).
-    stop : float or array, optional
+    start : float, list or array, model time unit
+        Beginning; a list gives several infusions to everybody, a numpy array is one time a patient
+        (shape (n,)) or several (shape (n, k)). In a rule it counts from the firing, 0 by default.
+    stop : float, list or array, optional
         End (exclusive). ``stop <= start`` means not given.
-    duration : float or array, optional
-        Length, in place of `stop`; 0 means not given.
-    rate : float or array, optional
-        Amount per time; 0 means not given.
-    amount : float or array, optional
+    duration : float, list, array or str, optional
+        Length, in place of `stop`; 0 means not given. A text names a parameter of the model
+        (NONMEM's RATE = -2).
+    rate : float, list, array or str, optional
+        Amount per time; 0 means not given. A text names a parameter (NONMEM's RATE = -1).
+    amount : float, list or array, optional
         Total amount of one infusion, in place of `rate`; 0 means not given.
     every : float or array, optional
         Interval from one beginning to the next. Then give `duration`, not `stop`.
@@ -96,6 +125,18 @@ class Infusion(Item):
         How many infusions in all.
     until : float or array, optional
         No infusion begins at this time or later.
+    lag : float, array or str, optional
+        Time from `start` until it begins to enter.
+    bioavailability : float, array or str, optional
+        Share of the amount that enters.
+    bioavailability_scales : {"duration", "rate"}, optional
+        What the bioavailability changes. By default what was not given: the duration if the rate
+        is given (as in NONMEM: the rate is kept, the infusion ends earlier), the rate if only the
+        duration is.
+    steady_state : {0, 1, 2}
+        As for a `Dose`. A rate alone without `every` means the steady state of that rate.
+    adherence : float or array, optional
+        Probability that each infusion is given.
 
     Notes
     -----
@@ -103,34 +144,39 @@ class Infusion(Item):
     """
 
     into: str
-    start: PerPatient
-    stop: PerPatient | None = None
-    duration: PerPatient | None = None
-    rate: PerPatient | None = None
-    amount: PerPatient | None = None
+    start: Series | None = None
+    stop: Series | None = None
+    duration: Amounts | None = None
+    rate: Amounts | None = None
+    amount: Series | None = None
     every: PerPatient | None = None
     count: PerPatient | None = None
     until: PerPatient | None = None
+    lag: Setting | None = None
+    bioavailability: Setting | None = None
+    bioavailability_scales: str | None = None
+    steady_state: int = 0
+    adherence: PerPatient | None = None
 
     def __post_init__(self) -> None:
         where = f"Infusion into {self.into!r}"
         check_name(where, "into", self.into)
-        store(self, start=number(where, "start", self.start))
+        if self.start is not None:
+            store(self, start=series(where, "start", self.start))
         if self.stop is not None:
-            store(self, stop=number(where, "stop", self.stop, infinite=True))
+            store(self, stop=series(where, "stop", self.stop, infinite=True))
         for name in ("duration", "rate", "amount"):
             given = getattr(self, name)
-            if given is not None:
-                store(self, **{name: number(where, name, given, at_least=0.0)})
-        check_repeats(where, self)
+            if isinstance(given, str) and name != "amount":
+                check_name(where, name, given)
+            elif given is not None:
+                store(self, **{name: series(where, name, given, at_least=0.0)})
+        _check_shared(where, self)
         self._check_complete(where)
-        lengths = np.asarray(self.length())
-        short = (lengths > 0) & (lengths < SHORTEST_INFUSION)
-        if short.any():
-            raise ScenarioError(
-                f"{where}: it lasts {float(lengths[short].min()):g}. Give what enters at once "
-                f"with a Dose."
-            )
+        sizes = {name: getattr(self, name) for name in ("stop", "duration", "rate", "amount")}
+        _check_lengths(where, sizes, "start", self.start)
+        if not isinstance(self.duration, str) and not isinstance(self.rate, str):
+            check_length(where, self.length(0.0 if self.start is None else self.start))
 
     def _check_complete(self, where: str) -> None:
         if self.stop is not None and self.duration is not None:
@@ -161,42 +207,72 @@ class Infusion(Item):
             raise ScenarioError(
                 f"{where}: every repeats it, so say how long one infusion lasts with duration."
             )
+        scales = self.bioavailability_scales
+        if scales is not None and scales not in SCALES:
+            raise ScenarioError(
+                f"{where}: bioavailability_scales = {scales!r}. Give 'duration' or 'rate'."
+                + did_you_mean(str(scales), SCALES)
+            )
+        endless = self.duration is None and self.stop is None and self.amount is None
+        if endless and self.bioavailability is not None and scales != "rate":
+            raise ScenarioError(
+                f"{where}: an endless infusion cannot be shortened by its bioavailability. Give "
+                f"bioavailability_scales = 'rate'."
+            )
 
-    def length(self) -> PerPatient:
-        """Length of one infusion, zero where it is not given; infinite if it has no end."""
+    @property
+    def is_endless(self) -> bool:
+        """Whether it is a rate alone."""
+        return self.duration is None and self.stop is None and self.amount is None
+
+    @property
+    def shortens(self) -> bool:
+        """Whether its bioavailability changes the duration, not the rate."""
+        if self.bioavailability_scales is not None:
+            return self.bioavailability_scales == "duration"
+        return self.rate is not None
+
+    def length(self, start: Series, rate: Series | None = None) -> FloatArray:
+        """Length of each infusion, zero where it is not given; infinite if it has no end.
+
+        Parameters
+        ----------
+        start : float, tuple or array
+            Beginnings.
+        rate : float or array, optional
+            Rate, where the infusion names a parameter for it.
+        """
         if self.duration is not None:
-            return self.duration
+            assert not isinstance(self.duration, str)
+            return columns(self.duration)
         if self.stop is not None:
-            return np.maximum(np.subtract(self.stop, self.start), 0.0)
-        if self.amount is None or self.rate is None:
-            return np.inf
-        amount, rate = np.broadcast_arrays(self.amount, self.rate)
-        length: FloatArray = np.divide(amount, rate, out=np.zeros(np.shape(amount)), where=rate > 0)
-        return length
-
-    def speed(self) -> FloatArray:
-        """Amount per time while it runs, shape (1 or n_patients, 1); zero where not given."""
-        if self.rate is not None:
-            return columns(self.rate)
-        assert self.amount is not None
-        amount, length = np.broadcast_arrays(columns(self.amount), columns(self.length()))
-        speed: FloatArray = np.divide(amount, length, out=np.zeros(amount.shape), where=length > 0)
-        return speed
+            return np.maximum(np.subtract(columns(self.stop), columns(start)), 0.0)
+        if self.amount is None:
+            return np.full((1, 1), np.inf)
+        given = self.rate if rate is None else rate
+        assert given is not None
+        assert not isinstance(given, str)
+        return ratio(columns(self.amount), columns(given))
 
 
-def check_name(where: str, field: str, name: object) -> None:
-    """Refuse what cannot be the name of a route, state, parameter or observable."""
-    if not isinstance(name, str) or not name:
-        raise ScenarioError(f"{where}: {field} = {name!r} is not a name.")
+def ratio(amount: FloatArray, other: FloatArray) -> FloatArray:
+    """Quotient of two tables, zero where the second is."""
+    amount, other = np.broadcast_arrays(amount, other)
+    out: FloatArray = np.divide(amount, other, out=np.zeros(amount.shape), where=other > 0)
+    return out
 
 
-def store(item: object, **values: object) -> None:
-    """Write checked values into a frozen dataclass while it is built."""
-    for name, value in values.items():
-        object.__setattr__(item, name, value)
+def check_length(where: str, lengths: FloatArray) -> None:
+    """Refuse infusions so short that their rate would be absurd."""
+    short = (lengths > 0) & (lengths < SHORTEST_INFUSION)
+    if short.any():
+        raise ScenarioError(
+            f"{where}: it lasts {float(lengths[short].min()):g}. Give what enters at once "
+            f"with a Dose."
+        )
 
 
-def check_repeats(where: str, item: Dose | Infusion) -> None:
+def check_repeats(where: str, item: Any) -> None:
     """Check `every`, `count` and `until`."""
     if item.every is not None:
         every = number(where, "every", item.every)
@@ -219,3 +295,48 @@ def check_repeats(where: str, item: Dose | Infusion) -> None:
         raise ScenarioError(
             f"{where}: count = {int(np.max(item.count))} needs the interval: give every."
         )
+
+
+def _check_shared(where: str, item: Dose | Infusion) -> None:
+    check_repeats(where, item)
+    if item.lag is not None:
+        store(item, lag=setting(where, "lag", item.lag))
+    if item.bioavailability is not None:
+        store(item, bioavailability=setting(where, "bioavailability", item.bioavailability))
+    if item.adherence is not None:
+        adherence = number(where, "adherence", item.adherence, at_least=0.0)
+        if np.max(adherence) > 1.0:
+            raise ScenarioError(
+                f"{where}: adherence = {float(np.max(adherence)):g} is above 1. Give the share of "
+                f"doses that are taken."
+            )
+        store(item, adherence=adherence)
+    if item.steady_state not in (0, 1, 2) or isinstance(item.steady_state, bool):
+        raise ScenarioError(
+            f"{where}: steady_state = {item.steady_state!r}. Give 1 to replace what is there, 2 to "
+            f"add to it, 0 for neither."
+        )
+    endless = isinstance(item, Infusion) and item.every is None and item.amount is None
+    if item.steady_state and item.every is None and not endless:
+        raise ScenarioError(
+            f"{where}: a steady state needs the interval between doses. Give every."
+        )
+    times = item.at if isinstance(item, Dose) else item.start
+    if item.steady_state and times is not None and columns(times).shape[1] > 1:
+        raise ScenarioError(
+            f"{where}: a steady state begins at one time. Give one item for each of several."
+        )
+
+
+def _check_lengths(where: str, sizes: dict[str, Any], field: str, times: Series | None) -> None:
+    """Refuse as many amounts (or rates, or lengths) as fit neither one nor all times."""
+    n_times = 1 if times is None else columns(times).shape[1]
+    for name, size in sizes.items():
+        if size is None or isinstance(size, str):
+            continue
+        n_given = columns(size).shape[1]
+        if n_given not in (1, n_times):
+            raise ScenarioError(
+                f"{where}: {n_given} values of {name} for {n_times} of {field}. Give one {name}, "
+                f"or as many as times. For one value a patient give numpy arrays of shape (n,)."
+            )

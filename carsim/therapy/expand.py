@@ -5,13 +5,75 @@ A table has one row when all patients agree. A time of plus infinity means "not 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError
-from carsim.therapy.doses import MOST_REPEATS, Dose, Infusion
-from carsim.therapy.values import FloatArray, columns
+from carsim.streams import uniforms
+from carsim.therapy.doses import MOST_REPEATS, Dose, Infusion, check_length, ratio
+from carsim.therapy.values import FloatArray, Series, Setting, columns
+from carsim.therapy.windows import Window
+
+if TYPE_CHECKING:
+    from carsim.model import Model
 
 CLEAN_DECIMALS = 9
+
+Repeated: TypeAlias = Dose | Infusion | Window
+
+
+@dataclass(frozen=True)
+class People:
+    """The patients as a therapy sees them.
+
+    Attributes
+    ----------
+    parameters : float64 array, shape (n_patients, n_parameters), model units
+        Outside of all windows.
+    initial : float64 array, shape (n_patients, n_states), model units
+        States at the start.
+    numbers : int64 array, shape (n_patients,)
+        Number of each patient, by which chance is drawn.
+    seed : int
+        Root of all that is drawn.
+    """
+
+    parameters: FloatArray
+    initial: FloatArray
+    numbers: NDArray[np.int64]
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    @classmethod
+    def alone(cls, parameters: FloatArray, initial: FloatArray) -> People:
+        """Patients numbered from 0, drawn from seed 0."""
+        return cls(parameters, initial, np.arange(len(parameters)))
+
+
+@dataclass(frozen=True)
+class Administration:
+    """What is given of one item.
+
+    Attributes
+    ----------
+    begins : float64 array, shape (1 or n_patients, k), model time unit
+        Nominal times, without lag.
+    enters, ends : float64 arrays, same shape
+        When it begins to enter, and stops; infinite for a dose, and for an infusion that runs at
+        the end of the simulation.
+    level : float64 array, shape (1 or n_patients, 1 or k)
+        What enters: amount of a dose, rate of an infusion, in units of the route.
+    """
+
+    begins: FloatArray
+    enters: FloatArray
+    ends: FloatArray
+    level: FloatArray
 
 
 def cleaned(times: FloatArray, size: FloatArray) -> FloatArray:
@@ -36,14 +98,26 @@ def cleaned(times: FloatArray, size: FloatArray) -> FloatArray:
     return np.where(np.isfinite(times) & near, decimal, times)
 
 
-def repeats(where: str, item: Dose | Infusion, stop: FloatArray) -> FloatArray:
+def plus(times: FloatArray, length: FloatArray) -> FloatArray:
+    """Sum of times and lengths, without the rounding of the sum."""
+    times, length = np.broadcast_arrays(times, length)
+    return cleaned(times + length, np.maximum(np.abs(times), np.abs(length)))
+
+
+def first_times(item: Repeated) -> Series:
+    """Times of an item before it is repeated; zero where a rule counts from its firing."""
+    times = item.at if isinstance(item, Dose) else item.start
+    return 0.0 if times is None else times
+
+
+def repeats(where: str, item: Repeated, stop: FloatArray) -> FloatArray:
     """Multiples of the interval that an item can need for any patient, shape (k,).
 
     Parameters
     ----------
     where : str
         Name of the item, for messages.
-    item : Dose or Infusion
+    item : Dose, Infusion or Window
         The item.
     stop : float64 array, shape (1 or n_patients, 1)
         Stop of the simulation.
@@ -55,7 +129,7 @@ def repeats(where: str, item: Dose | Infusion, stop: FloatArray) -> FloatArray:
     """
     if item.every is None:
         return np.zeros(1)
-    times = columns(item.at if isinstance(item, Dose) else item.start)
+    times = columns(first_times(item))
     spans = (_limit(item, stop) - times.min(axis=1, keepdims=True)) / columns(item.every)
     if item.count is not None:
         spans = np.minimum(spans, columns(item.count))
@@ -69,80 +143,200 @@ def repeats(where: str, item: Dose | Infusion, stop: FloatArray) -> FloatArray:
     return np.arange(max(int(np.ceil(np.max(spans))) + 1, 1), dtype=np.float64)
 
 
-def dose_times(dose: Dose, stop: FloatArray, multiples: FloatArray) -> FloatArray:
-    """Spread a dose out in time, shape (1 or n_patients, k x times of `at`).
+def nominal_times(where: str, item: Repeated, stop: FloatArray) -> FloatArray:
+    """Times of all administrations without lag, shape (1 or n_patients, k).
 
     Parameters
     ----------
-    dose : Dose
+    where : str
+        Name of the item, for messages.
+    item : Dose, Infusion or Window
         The item.
     stop : float64 array, shape (1 or n_patients, 1)
         Stop of the simulation.
-    multiples : float64 array, shape (k,)
-        From `repeats`, or zero for the first time only.
-    """
-    at, limit = columns(dose.at), _limit(dose, stop)
-    times = _spread(dose, at, multiples)
-    times = np.where(times < limit, times, np.inf)
-    if dose.count is not None:
-        number = np.repeat(multiples, at.shape[1])
-        times = np.where(number < columns(dose.count), times, np.inf)
-    return np.where(dose_amounts(dose, times.shape[1]) > 0, times, np.inf)
-
-
-def dose_amounts(dose: Dose, n_columns: int) -> FloatArray:
-    """Amounts that go with `dose_times`, shape (1 or n_patients, 1 or n_columns)."""
-    amounts = columns(dose.amount)
-    if amounts.shape[1] == 1:
-        return amounts
-    return np.tile(amounts, (1, n_columns // amounts.shape[1]))
-
-
-def infusion_times(
-    infusion: Infusion, stop: FloatArray, multiples: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Beginning and end of all infusions, shape (1 or n_patients, k) each.
-
-    Parameters
-    ----------
-    infusion : Infusion
-        The item.
-    stop : float64 array, shape (1 or n_patients, 1)
-        Stop of the simulation.
-    multiples : float64 array, shape (k,)
-        From `repeats`, or zero for the first infusion only.
 
     Returns
     -------
-    tuple of two float64 arrays
-        Infinite where not given; an end at or after `stop` is infinite.
+    float64 array
+        Infinite where the item is not given, which is also so where its amount is zero.
     """
-    begins = _spread(infusion, columns(infusion.start), multiples)
-    length = columns(infusion.length())
-    if infusion.stop is None:
-        ends = cleaned(begins + length, np.maximum(np.abs(begins), length))
+    first = columns(first_times(item))
+    multiples = repeats(where, item, stop)
+    times = first
+    if item.every is not None:
+        steps = columns(item.every) * multiples
+        table = first[:, None, :] + steps[:, :, None]
+        size = np.maximum(np.abs(first[:, None, :]), steps[:, :, None])
+        times = cleaned(table, size).reshape(len(table), -1)
+    times = np.where(times < _limit(item, stop), times, np.inf)
+    if item.count is not None:
+        number = np.repeat(multiples, first.shape[1])
+        times = np.where(number < columns(item.count), times, np.inf)
+    for size in _sizes(item):
+        times = np.where(_tiled(size, times.shape[1]) > 0, times, np.inf)
+    return times
+
+
+def _sizes(item: Repeated) -> list[FloatArray]:
+    """What must be above zero for an item to be given at all."""
+    names = {Dose: ("amount",), Infusion: ("amount", "rate", "duration")}.get(type(item), ())
+    values = [getattr(item, name) for name in names]
+    return [columns(value) for value in values if value is not None and not isinstance(value, str)]
+
+
+def _tiled(values: FloatArray, n_columns: int) -> FloatArray:
+    """Repeat the values of an item's times for all its repeats."""
+    if values.shape[1] == 1:
+        return values
+    return np.tile(values, (1, n_columns // values.shape[1]))
+
+
+def resolved(value: Setting | Series | None, model: Model, people: People) -> FloatArray:
+    """A field as a table; a text is the parameter of that name, None is 1."""
+    if isinstance(value, str):
+        return narrow(people.parameters[:, model.parameter_index[value]])
+    return np.ones((1, 1)) if value is None else columns(value)
+
+
+def narrow(values: FloatArray) -> FloatArray:
+    """Shape (1, 1) where all patients agree, (n_patients, 1) otherwise."""
+    same = bool((values == values[:1]).all()) if values.size else True
+    return values[:1, None] if same else values[:, None]
+
+
+def administration(
+    name: str, item: Dose | Infusion, model: Model, people: People, stop: FloatArray
+) -> Administration:
+    """Spread an item out in time, with lag, bioavailability and adherence.
+
+    Parameters
+    ----------
+    name : str
+        Name of the item in the therapy.
+    item : Dose or Infusion
+        The item.
+    model : Model
+        Model that is treated.
+    people : People
+        Who is treated.
+    stop : float64 array, shape (1 or n_patients, 1)
+        Stop of the simulation.
+    """
+    where = f"therapy.{name}"
+    begins = nominal_times(where, item, stop)
+    if item.adherence is not None:
+        begins = np.where(_taken(name, item.adherence, begins, people), begins, np.inf)
+    lag = resolved(item.lag, model, people) if item.lag is not None else np.zeros((1, 1))
+    enters = plus(begins, lag) if item.lag is not None else begins
+    share = resolved(item.bioavailability, model, people)
+    n_columns = begins.shape[1]
+    if isinstance(item, Dose):
+        level = _tiled(columns(item.amount), n_columns) * share
+        ends = np.full((1, 1), np.inf)
     else:
-        ends = columns(infusion.stop)
-    begins, ends, length, speed = np.broadcast_arrays(begins, ends, length, infusion.speed())
-    given = (begins < _limit(infusion, stop)) & (length > 0) & (speed > 0)
-    if infusion.count is not None:
-        given = given & (multiples < columns(infusion.count))
-    begins, ends, given, last = np.broadcast_arrays(begins, ends, given, stop)
-    return (
+        level, length = rate_and_length(where, item, model, people)
+        level, length = _tiled(level, n_columns), _tiled(length, n_columns)
+        ends = plus(enters, length)
+        if item.stop is not None and item.lag is None and not _shortened(item):
+            # As it was given, not as a sum that rounding may move.
+            ends = _tiled(columns(item.stop), n_columns)
+        enters, length = np.broadcast_arrays(enters, length)
+        enters = np.where(length > 0, enters, np.inf)
+    given = (enters < stop) & (level > 0)
+    begins, enters, ends, given, last = np.broadcast_arrays(begins, enters, ends, given, stop)
+    return Administration(
         np.where(given, begins, np.inf),
+        np.where(given, enters, np.inf),
         np.where(given & (ends < last), ends, np.inf),
+        level,
     )
 
 
-def _limit(item: Dose | Infusion, stop: FloatArray) -> FloatArray:
+def _shortened(item: Infusion) -> bool:
+    return item.bioavailability is not None and item.shortens
+
+
+def rate_and_length(
+    where: str, item: Infusion, model: Model, people: People
+) -> tuple[FloatArray, FloatArray]:
+    """Rate and length of an item's infusions, with the bioavailability in one of them.
+
+    Parameters
+    ----------
+    where : str
+        Name of the item, for messages.
+    item : Infusion
+        The item.
+    model : Model
+        Model that is treated.
+    people : People
+        Who is treated.
+
+    Returns
+    -------
+    tuple of two float64 arrays, shape (1 or n_patients, 1 or k)
+    """
+    share = resolved(item.bioavailability, model, people)
+    if isinstance(item.duration, str):
+        length = resolved(item.duration, model, people)
+    elif item.duration is None and item.stop is None and item.amount is not None:
+        length = ratio(columns(item.amount), resolved(item.rate, model, people))
+    else:
+        length = item.length(first_times(item))
+    if item.rate is not None:
+        rate = resolved(item.rate, model, people)
+    else:
+        assert item.amount is not None
+        rate = ratio(columns(item.amount), length)
+    if item.bioavailability is not None and item.shortens:
+        length = length * share
+    else:
+        rate = rate * share
+    if isinstance(item.duration, str) or isinstance(item.rate, str):
+        check_length(where, length)
+    return rate, length
+
+
+def _taken(name: str, adherence: Any, begins: FloatArray, people: People) -> NDArray[np.bool_]:
+    """Which doses are taken; drawn by item, patient and dose."""
+    numbers = people.numbers[:, None] * MOST_REPEATS + np.arange(begins.shape[1])
+    drawn = uniforms(people.seed, f"{name}:adherence", numbers.ravel()).reshape(numbers.shape)
+    return np.asarray(drawn < columns(adherence), dtype=np.bool_)
+
+
+def window_times(
+    where: str, window: Window, start: float, stop: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Beginning and end of windows inside the simulation, infinite where there is none.
+
+    Parameters
+    ----------
+    where : str
+        Name of the window, for messages.
+    window : Window
+        The window.
+    start : float
+        Start of the simulation.
+    stop : float64 array, shape (1 or n_patients, 1)
+        Stop of the simulation.
+
+    Returns
+    -------
+    tuple of two float64 arrays, shape (1 or n_patients, k)
+    """
+    begins = nominal_times(where, window, stop)
+    if window.duration is not None:
+        ends = plus(begins, columns(window.duration))
+    else:
+        ends = stop if window.stop is None else columns(window.stop)
+    begins, ends, last = np.broadcast_arrays(begins, ends, stop)
+    exists = (begins < ends) & (ends > start) & (begins < last)
+    return (
+        np.where(exists, np.maximum(begins, start), np.inf),
+        np.where(exists & (ends < last), ends, np.inf),
+    )
+
+
+def _limit(item: Repeated, stop: FloatArray) -> FloatArray:
     """Time before which the last one begins."""
     return stop if item.until is None else np.minimum(stop, columns(item.until))
-
-
-def _spread(item: Dose | Infusion, first: FloatArray, multiples: FloatArray) -> FloatArray:
-    if item.every is None:
-        return first
-    steps = columns(item.every) * multiples
-    table = first[:, None, :] + steps[:, :, None]
-    size = np.maximum(np.abs(first[:, None, :]), steps[:, :, None])
-    return cleaned(table, size).reshape(len(table), -1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,82 +18,104 @@ SAME_INSTANT = 1e-12
 between neighbors in floating point, and nobody means to."""
 
 
+class Order(IntEnum):
+    """Order of actions at one instant."""
+
+    RESET = 0
+    DISCONTINUE = 1
+    PARAMETER = 2
+    WINDOW = 3
+    STATE = 4
+    INFUSION = 5
+    DOSE = 6
+
+
 @dataclass(frozen=True)
 class Actions:
-    """Actions of one kind on one state or parameter.
+    """Actions of one kind on one state, parameter, course or item.
 
     Attributes
     ----------
+    order : Order
+        Place among the actions of an instant.
     kind : Action
         What is done.
     index : int
-        Column of the state or parameter.
+        Column of the state, parameter, course or item.
     time : float64 array, shape (1 or n_patients, k), model time unit
         Infinite where nothing is done. One row stands for all patients.
     value : float64 array, shape (1 or n_patients, 1 or k)
-        In the unit of the state or parameter (per time for an input).
+        In the unit of the state or parameter; parts that run of a course.
+    item : int
+        Item that the actions belong to; -1 for none.
+    counted : int64 array, shape (1 or n_patients, 1 or k)
+        Doses that each action stands for.
     """
 
+    order: Order
     kind: Action
     index: int
     time: FloatArray
     value: FloatArray
+    item: int = -1
+    counted: NDArray[np.int64] = field(default_factory=lambda: np.zeros((1, 1), dtype=np.int64))
 
 
-@dataclass(frozen=True)
-class Course:
-    """Something that runs between times: infusions of one item, or one window.
-
-    Attributes
-    ----------
-    begins, ends : float64 arrays, shape (1 or n_patients, k)
-        Infinite where there is none, or no end within the simulation.
-    value : float64 array, shape (1 or n_patients, 1)
-        Rate into the state, value or factor of the parameter.
-    """
-
-    begins: FloatArray
-    ends: FloatArray
-    value: FloatArray
-
-
-def running(courses: Sequence[Course]) -> tuple[FloatArray, list[NDArray[np.int64]]]:
-    """How many parts of each course run after each edge.
+def running(
+    begins: FloatArray, ends: FloatArray, level: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+    """How much of something runs after each edge.
 
     Parameters
     ----------
-    courses : sequence of Course
-        Courses that act on one state or parameter.
+    begins, ends : float64 arrays, shape (1 or n_patients, k)
+        Of its parts; infinite where there is none, or no end within the simulation.
+    level : float64 array, shape (1 or n_patients, k), optional
+        What a part counts; 1 by default.
 
     Returns
     -------
     time : float64 array, shape (1 or n_patients, n_edges)
         Edges in order; infinite where there is none, and for all but the last of equal times.
-    counts : list of int64 arrays, shape (1 or n_patients, n_edges)
-        By course. Counting keeps totals free of rounding: none running is exactly none.
+    total : float64 array, shape (1 or n_patients, n_edges)
+        Sum of the levels of the parts that run. Each is the sum of what runs, in the order of the
+        parts, not the last total plus a change: none running is exactly zero.
+    begun : int64 array, shape (1 or n_patients, n_edges)
+        Parts that begin there.
     """
-    rows = max(len(table) for course in courses for table in (course.begins, course.ends))
-    pieces = [
-        (np.broadcast_to(table, (rows, table.shape[1])), sign, number)
-        for number, course in enumerate(courses)
-        for table, sign in ((course.begins, 1), (course.ends, -1))
-    ]
-    table = np.concatenate([piece for piece, _, _ in pieces], axis=1)
-    owner = np.concatenate([np.full(piece.shape[1], number) for piece, _, number in pieces])
-    change = np.concatenate([np.full(piece.shape[1], sign) for piece, sign, _ in pieces])
+    begins, ends = np.broadcast_arrays(begins, ends)
+    rows, n_parts = begins.shape
+    table = np.concatenate([begins, ends], axis=1)
     order = np.argsort(table, axis=1, kind="stable")
     time = np.take_along_axis(table, order, axis=1)
     real = np.isfinite(time)
-    counts = [
-        np.cumsum(np.where((owner == number)[order] & real, change[order], 0), axis=1)
-        for number in range(len(courses))
-    ]
-    superseded = np.zeros_like(real)
-    superseded[:, :-1] = time[:, 1:] == time[:, :-1]
-    return np.where(superseded, np.inf, time), counts
+    change = np.concatenate([np.ones(n_parts), -np.ones(n_parts)])
+    moves = np.where(real, change[order], 0.0)
+    begun = np.cumsum(moves > 0, axis=1)
+    if level is None:
+        total = np.cumsum(moves, axis=1)
+    else:
+        total = np.zeros(time.shape)
+        for part in range(n_parts):
+            runs = np.cumsum(np.where(order % n_parts == part, moves, 0.0), axis=1)
+            total = total + runs * level[:, part : part + 1]
+    last = np.ones_like(real)
+    last[:, :-1] = time[:, 1:] != time[:, :-1]
+    time = np.where(last & real, time, np.inf)
+    # Parts that begin at earlier ones of equal times count at the last of them.
+    kept = np.where(last & real, begun, 0)
+    before = np.maximum.accumulate(
+        np.concatenate([np.zeros((rows, 1), dtype=np.int64), kept[:, :-1]], axis=1), axis=1
+    )
+    return time, total, np.where(last & real, begun - before, 0).astype(np.int64)
 
 
-def changed_only(time: FloatArray, value: FloatArray, before: FloatArray) -> FloatArray:
+def changed_only(
+    time: FloatArray,
+    value: FloatArray,
+    before: FloatArray,
+    kept: NDArray[np.bool_] | None = None,
+) -> FloatArray:
     """Blot out the times at which the value stays what it was.
 
     Parameters
@@ -100,6 +124,8 @@ def changed_only(time: FloatArray, value: FloatArray, before: FloatArray) -> Flo
         In order of time, with infinite times for edges that do not count.
     before : float64 array, shape (1 or n_patients, 1)
         Value before the first edge.
+    kept : bool array, shape (1 or n_patients, n_edges), optional
+        Edges that count all the same.
 
     Returns
     -------
@@ -114,7 +140,8 @@ def changed_only(time: FloatArray, value: FloatArray, before: FloatArray) -> Flo
         [np.full((len(time), 1), -1), np.maximum.accumulate(place, axis=1)[:, :-1]], axis=1
     )
     previous = np.where(last >= 0, np.take_along_axis(value, np.maximum(last, 0), axis=1), before)
-    return np.where(real & (value != previous), time, np.inf)
+    changed = value != previous if kept is None else (value != previous) | kept
+    return np.where(real & changed, time, np.inf)
 
 
 def to_stops(actions: Sequence[Actions], n_patients: int) -> Stops:
@@ -123,43 +150,54 @@ def to_stops(actions: Sequence[Actions], n_patients: int) -> Stops:
     Parameters
     ----------
     actions : sequence of Actions
-        In the order in which coincident actions shall be applied.
+        Coincident actions of one order are applied as they stand here.
     n_patients : int
         Number of patients.
 
     Returns
     -------
     Stops
+        Of one owner, if all patients have the same.
     """
     if not actions:
-        return Stops.none(n_patients)
-    rows = max(len(table) for action in actions for table in (action.time, action.value))
+        return Stops.none()
+    rows = max(
+        len(table) for action in actions for table in (action.time, action.value, action.counted)
+    )
     time = _joined([action.time for action in actions], actions, rows)
     value = _joined([action.value for action in actions], actions, rows)
+    counted = _joined([action.counted for action in actions], actions, rows)
     widths = [action.time.shape[1] for action in actions]
-    kind = np.repeat(np.array([int(action.kind) for action in actions], dtype=np.int64), widths)
-    index = np.repeat(np.array([action.index for action in actions], dtype=np.int64), widths)
-    order = np.argsort(time, axis=1, kind="stable")
+    facts = [
+        np.repeat(np.array(numbers, dtype=np.int64), widths)
+        for numbers in (
+            [int(action.order) for action in actions],
+            [int(action.kind) for action in actions],
+            [action.index for action in actions],
+            [action.item for action in actions],
+        )
+    ]
+    rank, kind, index, item = facts
+    ranked = np.argsort(rank, kind="stable")
+    order = ranked[np.argsort(time[:, ranked], axis=1, kind="stable")]
     time = np.take_along_axis(time, order, axis=1)
-    rank = np.repeat(_ranks(actions), widths)
     time, order = _merge_instants(time, order, rank)
     real = np.isfinite(time)
-    lengths = real.sum(axis=1)
-    flat = (
+    offsets = np.zeros(rows + 1, dtype=np.int64)
+    np.cumsum(real.sum(axis=1), out=offsets[1:])
+    assert rows in (1, n_patients)
+    return Stops(
+        offsets,
         time[real],
         kind[order[real]],
         index[order[real]],
         np.take_along_axis(value, order, axis=1)[real],
+        item[order[real]],
+        np.take_along_axis(counted, order, axis=1)[real],
     )
-    if rows == 1 and n_patients > 1:
-        lengths = np.repeat(lengths, n_patients)
-        flat = tuple(np.tile(column, n_patients) for column in flat)  # type: ignore[assignment]
-    offsets = np.zeros(n_patients + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return Stops(offsets, *flat)
 
 
-def _joined(tables: Sequence[FloatArray], actions: Sequence[Actions], rows: int) -> FloatArray:
+def _joined(tables: Sequence[Any], actions: Sequence[Actions], rows: int) -> Any:
     return np.concatenate(
         [
             np.broadcast_to(table, (rows, action.time.shape[1]))
@@ -167,12 +205,6 @@ def _joined(tables: Sequence[FloatArray], actions: Sequence[Actions], rows: int)
         ],
         axis=1,
     )
-
-
-def _ranks(actions: Sequence[Actions]) -> NDArray[np.int64]:
-    """Position of each action's kind in the order in which the kinds were listed."""
-    kinds = list(dict.fromkeys(action.kind for action in actions))
-    return np.array([kinds.index(action.kind) for action in actions], dtype=np.int64)
 
 
 def _merge_instants(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
@@ -18,6 +18,9 @@ PerPatient: TypeAlias = float | FloatArray
 
 Series: TypeAlias = float | Sequence[float] | FloatArray
 """A number; a list or tuple (several for everybody); an array (n_patients,) or (n_patients, k)."""
+
+Setting: TypeAlias = PerPatient | str
+"""A number, one number a patient, or the name of a parameter, whose value each patient has."""
 
 PER_PATIENT_HINT = "For one value a patient give a numpy array of shape (n_patients,)."
 
@@ -34,30 +37,63 @@ class Item:
     def __hash__(self) -> int:
         return hash(type(self))
 
-    def patients(self) -> dict[str, int]:
-        """Count the patients in every field that differs between patients."""
-        return {
-            name: len(value)
-            for name, value in fields_of(self).items()
-            if isinstance(value, np.ndarray)
-        }
+    def arrays(self) -> dict[str, FloatArray]:
+        """Fields that differ between patients, by name; those of parts by dotted path."""
+        found: dict[str, FloatArray] = {}
+        for name, value in fields_of(self).items():
+            if isinstance(value, np.ndarray):
+                found[name] = value
+            for key, part in _parts(value):
+                found.update({f"{name}.{key}.{path}": a for path, a in part.arrays().items()})
+        return found
 
-    def take(self, first: int, last: int) -> Self:
-        """Keep the values of patients ``first`` to ``last - 1`` only.
+    def patients(self) -> dict[str, int]:
+        """Count the patients in every field that differs between patients, also inside parts."""
+        return {name: len(value) for name, value in self.arrays().items()}
+
+    def select(self, patients: slice | NDArray[np.int64]) -> Self:
+        """Keep the values of some patients only.
 
         Parameters
         ----------
-        first, last : int
-            Range of patients; `last` is exclusive.
+        patients : slice or int64 array
+            Positions of the patients.
         """
-        varying = self.patients()
-        if not varying:
+        if not self.patients():
             return self
         # The values have been checked once; a block of a sweep need not check them again.
         part = object.__new__(type(self))
         for name, value in fields_of(self).items():
-            object.__setattr__(part, name, value[first:last] if name in varying else value)
+            object.__setattr__(part, name, _selected(value, patients))
         return part
+
+
+def _parts(value: object) -> list[tuple[str, Item]]:
+    """Items inside a field, by their key or position."""
+    if isinstance(value, Mapping):
+        return [(str(key), part) for key, part in value.items() if isinstance(part, Item)]
+    if isinstance(value, tuple):
+        return [(str(key), part) for key, part in enumerate(value) if isinstance(part, Item)]
+    return []
+
+
+def _selected(value: Any, patients: slice | NDArray[np.int64]) -> Any:
+    if isinstance(value, np.ndarray):
+        return value[patients]
+    if isinstance(value, Mapping):
+        return {
+            key: part.select(patients) if isinstance(part, Item) else part
+            for key, part in value.items()
+        }
+    if isinstance(value, tuple):
+        return tuple(part.select(patients) if isinstance(part, Item) else part for part in value)
+    return value
+
+
+def per_patient_fields(item: object) -> set[str]:
+    """Fields of an item that may hold one value a patient, by their declared type."""
+    fields = dataclasses.fields(cast(Any, item))
+    return {f.name for f in fields if "PerPatient" in str(f.type) or "Series" in str(f.type)}
 
 
 def fields_of(item: object) -> dict[str, Any]:
@@ -121,12 +157,50 @@ def number(
     return float(array) if array.ndim == 0 else _frozen(array)
 
 
-def series(where: str, name: str, value: object, *, at_least: float = -math.inf) -> Series:
+def setting(where: str, name: str, value: object, *, at_least: float = 0.0) -> Setting:
+    """Check a field that is a number, one number a patient, or the name of a parameter."""
+    if isinstance(value, str):
+        if not value:
+            raise ScenarioError(f"{where}: {name} is empty. Give a number, or a parameter's name.")
+        return value
+    return number(where, name, value, at_least=at_least)
+
+
+def store(item: object, **values: object) -> None:
+    """Write checked values into a frozen dataclass while it is built."""
+    for name, value in values.items():
+        object.__setattr__(item, name, value)
+
+
+def check_name(where: str, field: str, name: object) -> None:
+    """Refuse what cannot be the name of a route, state, parameter or observable."""
+    if not isinstance(name, str) or not name:
+        raise ScenarioError(f"{where}: {field} = {name!r} is not a name.")
+
+
+def whole(where: str, name: str, value: object, *, at_least: int = 1, at_most: int) -> int:
+    """Check a field that is a whole number."""
+    given = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not given or not at_least <= int(value) <= at_most:  # type: ignore[call-overload]
+        raise ScenarioError(
+            f"{where}: {name} = {value!r}. Give a whole number from {at_least} to {at_most}."
+        )
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def series(
+    where: str,
+    name: str,
+    value: object,
+    *,
+    at_least: float = -math.inf,
+    infinite: bool = False,
+) -> Series:
     """Check a field that may hold several numbers, such as the times of a dose.
 
     Parameters
     ----------
-    where, name, value, at_least
+    where, name, value, at_least, infinite
         As for `number`.
 
     Returns
@@ -142,7 +216,7 @@ def series(where: str, name: str, value: object, *, at_least: float = -math.inf)
         array = _numeric(where, name, value)
         if array.ndim != 1:
             raise ScenarioError(f"{where}: {name} must be a plain list of numbers.")
-        _check_range(where, name, array, at_least, False)
+        _check_range(where, name, array, at_least, infinite)
         return tuple(array.tolist())
     array = _numeric(where, name, value)
     if array.ndim > 2:
@@ -150,7 +224,7 @@ def series(where: str, name: str, value: object, *, at_least: float = -math.inf)
             f"{where}: {name} has shape {array.shape}. Give an array of shape (n_patients,) or "
             f"(n_patients, number of times)."
         )
-    _check_range(where, name, array, at_least, False)
+    _check_range(where, name, array, at_least, infinite)
     return float(array) if array.ndim == 0 else _frozen(array)
 
 

@@ -14,17 +14,23 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from carsim.metrics import FirstBelow, Maximum, Minimum, TimeOfMaximum, ValueAt
+from carsim.endpoints import CellularKinetics, CRSGrade
+from carsim.metrics import FirstBelow, Maximum, Minimum, TimeAbove, TimeOfMaximum, ValueAt
 from carsim.scenario import Solver
 from carsim.simulation import simulate
 from carsim.therapy import Dose, TherapyItem
 from carsim_models.cart_b_all import MODEL
 
 BURDEN = np.array([1e8, 1e10, 2e11, 1e12])
+LATE = BURDEN[2:]  # the leukemia is gone by day 36 and does not call CAR-T cells back
+DEFAULTS = dict(zip(MODEL.parameter_names, MODEL.parameter_values()[0].tolist(), strict=True))
+GRADES = ("cytokine.grade_1", "cytokine.grade_2", "cytokine.grade_3", "cytokine.grade_4")
 DAILY = np.arange(0.0, 400.5, 0.5)
 CONDITIONING = Dose("lymphodepletion", 1.0, [-5.0, -4.0, -3.0])
 INFUSION = Dose("car_t", 7e7, 0.0)
 STANDARD = {"conditioning": CONDITIONING, "infusion": INFUSION}
+VACCINATED = {**STANDARD, "vaccine": Dose("vaccine", 1.0, 30.0, every=30.0, count=3)}
+VACCINATED_LATER = {**STANDARD, "vaccine": Dose("vaccine", 1.0, 60.0, every=30.0, count=3)}
 FINE = Solver(rtol=1e-7)
 
 # Two digits are printed, some figures are from a grid in time, and the prototype put all
@@ -164,6 +170,81 @@ def test_tocilizumab_lowers_crp_raises_il6_and_spares_car_t() -> None:
     assert float(result["peak"] / without["peak"]) == pytest.approx(1.0, abs=1e-3)
 
 
+def test_crs_grade_steps_at_the_thresholds() -> None:
+    """Just below and just above each of the four, and what the plain equations say there."""
+    threshold = np.array([DEFAULTS[name] for name in GRADES])
+    signal = np.sort(np.r_[threshold * (1.0 - 1e-6), threshold * (1.0 + 1e-6)])
+    il6 = DEFAULTS["cytokine.K_6"] * signal / (1.0 - signal)
+    result = simulate(
+        MODEL,
+        initial={"cytokine.il6": il6},
+        stop=1e-3,
+        save_at=[0.0],
+        outputs=["il6_signal", "crs_grade"],
+    )
+    np.testing.assert_allclose(result["il6_signal"][:, 0], signal, rtol=1e-12)
+    np.testing.assert_array_equal(result["crs_grade"][:, 0], [0, 1, 1, 2, 2, 3, 3, 4])
+    y, p = MODEL.initial_state(MODEL.parameter_values())
+    for row, grade in zip(il6, [0, 1, 1, 2, 2, 3, 3, 4], strict=True):
+        y[0, MODEL.state_index["cytokine.il6"]] = row
+        assert MODEL.observe(0.0, y[0], p[0])["crs_grade"] == grade
+    # At the threshold itself the grade is reached: K_6 is the IL-6 of half the signal.
+    y[0, MODEL.state_index["cytokine.il6"]] = DEFAULTS["cytokine.K_6"]
+    assert MODEL.observe(0.0, y[0], p[0])["crs_grade"] == 2.0
+
+
+def test_crs_grade_has_the_thresholds_of_the_endpoint_and_agrees_with_it() -> None:
+    assert tuple(DEFAULTS[name] for name in GRADES) == CRSGrade().thresholds
+    result = simulate(
+        MODEL,
+        parameters={"leukemia.initial_cells": BURDEN},
+        therapy=STANDARD,
+        start=-7.0,
+        stop=60.0,
+        save_at=DAILY[:121],
+        outputs=["crs_grade", "il6_signal"],
+        metrics={"highest": Maximum("crs_grade"), "il6_signal_peak": Maximum("il6_signal")},
+        solver=FINE,
+    )
+    peak = {"il6_signal_peak": result["il6_signal_peak"].to_numpy()}
+    endpoint = CRSGrade().evaluate({}, np.empty(0), peak)["crs_grade"].values
+    np.testing.assert_array_equal(result["highest"], endpoint)
+    assert np.all(np.diff(endpoint) >= 0.0)  # a larger burden, a higher grade
+    counted = np.searchsorted(CRSGrade().thresholds, result["il6_signal"], side="right")
+    np.testing.assert_array_equal(result["crs_grade"], counted)
+    assert set(np.unique(counted)) == {0, 1, 2, 3}
+
+
+def test_crs_grade_follows_thresholds_that_are_set() -> None:
+    result = simulate(
+        MODEL,
+        parameters=dict(zip(GRADES, (0.1, 0.2, 0.3, 0.4), strict=True)),
+        initial={"cytokine.il6": 1000.0 * 0.35 / 0.65},
+        stop=1e-3,
+        save_at=[0.0],
+        outputs=["crs_grade"],
+    )
+    assert float(result["crs_grade"][0]) == 3.0
+
+
+def test_tocilizumab_lowers_the_grade_while_il6_rises() -> None:
+    courses = [
+        simulate(
+            MODEL,
+            parameters={"leukemia.initial_cells": 2e11},
+            therapy=therapy,
+            start=-7.0,
+            stop=20.0,
+            save_at=[12.0],
+            outputs=["crs_grade", "il6"],
+        )
+        for therapy in (STANDARD, {**STANDARD, "drug": Dose("tocilizumab", 560.0, 10.0)})
+    ]
+    without, treated = courses
+    assert float(treated["il6"][0]) > float(without["il6"][0])
+    assert float(treated["crs_grade"][0]) < float(without["crs_grade"][0])
+
+
 def test_dexamethasone_lowers_the_peak_and_slows_clearance() -> None:
     without = run()
     early = run({**STANDARD, "steroid": Dose("dexamethasone", 10.0, 5.0, every=1.0, count=3)})
@@ -183,6 +264,101 @@ def test_second_infusion_needs_a_second_lymphodepletion() -> None:
     late = slice(120.5, None)
     assert float(with_it["car_t"].sel(time=late).max()) == pytest.approx(5.96, rel=REL)
     assert float(without["car_t"].sel(time=late).max()) < 0.4
+
+
+def persistence(
+    therapy: Mapping[str, TherapyItem],
+    product: str = "19-28z",
+    burden: np.ndarray[tuple[int], np.dtype[np.float64]] = LATE,
+    **parameters: float,
+) -> xr.Dataset:
+    return simulate(
+        MODEL,
+        variants=[product],
+        parameters={
+            "leukemia.initial_cells": burden,
+            **{f"cart.{name}": value for name, value in parameters.items()},
+        },
+        therapy=therapy,
+        start=-7.0,
+        stop=400.0,
+        save_at=DAILY,
+        outputs=["car_t", "cart.vaccine", "leukemia_cd19_positive", "leukemia_cd19_negative"],
+        metrics={
+            "days": TimeAbove("car_t", CellularKinetics().detection_limit),
+            "il6_peak": Maximum("il6", 30.0, 400.0),
+            "interferon_peak": Maximum("ifn_gamma", 30.0, 400.0),
+        },
+        solver=FINE,
+        on_failure="raise",
+    )
+
+
+def test_without_a_vaccine_its_parameters_do_nothing() -> None:
+    """Exactly: in the derivatives at any state, and to the last bit in a course."""
+    rng = np.random.default_rng(3)
+    base, p = MODEL.initial_state(MODEL.parameter_values({"cart.r_V": np.array([0.0, 5.0])}))
+    for _ in range(20):
+        y = base[0] * rng.uniform(0.1, 2.0, base.shape[1])
+        cells = [MODEL.state_index[name] for name in MODEL.state_names if name.startswith("cart.")]
+        y[cells] = 10.0 ** rng.uniform(3.0, 10.0, len(cells))
+        y[MODEL.state_index["cart.vaccine"]] = 0.0
+        assert MODEL.derivatives(0.0, y, p[0]) == MODEL.derivatives(0.0, y, p[1])
+    none, strong = (persistence(STANDARD, r_V=rate, k_V=0.2) for rate in (0.0, 5.0))
+    for name in ("car_t", "leukemia_cd19_negative", "days"):
+        np.testing.assert_array_equal(none[name], strong[name])
+
+
+def test_vaccine_decays_and_counts_vaccinations() -> None:
+    vaccine = persistence(VACCINATED)["cart.vaccine"][0]
+    left = np.exp(-0.1 * 30.0)
+    expected = [0.0, 1.0, 1.0 + left, 1.0 + left * (1.0 + left)]
+    np.testing.assert_allclose(vaccine.sel(time=[29.5, 30.0, 60.0, 90.0]), expected, rtol=1e-6)
+
+
+def test_one_vaccination_multiplies_every_dividing_pool_by_its_closed_form() -> None:
+    """In a constant environment the log of the gain is r_V room ln(2)/k_V."""
+    alone = ("r_E", "r_M", "d_E", "d_M", "k_ME", "k_X", "eta", "k_12", "k_21")
+    pools = [
+        f"cart.{kind}_{site}" for kind in ("memory", "effector") for site in ("blood", "marrow")
+    ]
+    result = simulate(
+        MODEL,
+        parameters={f"cart.{name}": 0.0 for name in alone},
+        initial=dict.fromkeys(pools, 1e3),
+        therapy={"vaccine": Dose("vaccine", 1.0, 0.0)},
+        stop=300.0,
+        save_at=[300.0],
+        outputs=pools,
+        solver=FINE,
+    )
+    room = 200.0 / (200.0 + 800.0)
+    for name in pools:
+        gain = float(result[name][0]) / 1e3
+        assert np.log(gain) == pytest.approx(0.3 * room * np.log(2.0) / 0.1, rel=1e-4), name
+
+
+def test_vaccination_adds_weeks_of_persistence_and_no_crs() -> None:
+    """Rossig 2017: median 56 days with and 0 without, in other cells and other patients; no CRS.
+
+    Direction and scale only: the rates were chosen to give weeks.
+    """
+    without, vaccinated = persistence(STANDARD), persistence(VACCINATED)
+    extra = (vaccinated["days"] - without["days"]).to_numpy()
+    assert np.all((extra > 14.0) & (extra < 63.0))
+    assert np.all((persistence(VACCINATED_LATER)["days"] - without["days"]).to_numpy() > 14.0)
+    for name in ("il6_peak", "interferon_peak"):
+        assert np.all((vaccinated[name] <= 1.05 * without[name]).to_numpy()), name
+
+
+def test_vaccination_of_a_cd28_product_does_not_cure() -> None:
+    """The CD19+ leukemia that 19-28z leaves behind grows back with and without."""
+    for therapy in (STANDARD, VACCINATED_LATER):
+        result = persistence(therapy, burden=BURDEN[:2])
+        positive = result["leukemia_cd19_positive"]
+        assert np.all((positive.sel(time=400.0) > 1e6).to_numpy())
+        negative = result["leukemia_cd19_negative"].sel(time=400.0)
+        assert np.all((negative > 1e10).to_numpy())
 
 
 def test_igg_falls_as_in_adults_and_ivig_raises_it() -> None:

@@ -19,7 +19,7 @@ from carsim.population import (
 )
 from carsim.scenario import Solver
 from carsim.simulation import simulate
-from carsim.therapy import Dose, Infusion, TherapyItem
+from carsim.therapy import Dose, Infusion, TherapyItem, Window
 from carsim_models.cart_b_all import MODEL as CAR_T_SIDE
 from carsim_models.cart_hbv import MODEL
 
@@ -91,6 +91,7 @@ def test_names_that_configurations_rely_on() -> None:
         "t_cells",
         "il6",
         "il6_signal",
+        "crs_grade",
         "crp",
         "ferritin",
         "ifn_gamma",
@@ -98,6 +99,7 @@ def test_names_that_configurations_rely_on() -> None:
         "dexamethasone",
         "entecavir",
         "antiviral_efficacy",
+        "entecavir_resistance_hazard",
         "immune_competence",
         "hbv_dna",
         "log10_hbv_dna",
@@ -112,6 +114,7 @@ def test_names_that_configurations_rely_on() -> None:
     assert set(MODEL.routes) == {
         "car_t",
         "lymphodepletion",
+        "vaccine",
         "tocilizumab",
         "dexamethasone",
         "entecavir",
@@ -119,6 +122,8 @@ def test_names_that_configurations_rely_on() -> None:
     }
     products = [name for name, variant in MODEL.variants.items() if variant.group == "product"]
     assert products == ["19-BBz", "19-28z", "1928zT2"]
+    antivirals = [name for name, each in MODEL.variants.items() if each.group == "antiviral"]
+    assert antivirals == ["entecavir", "lamivudine"]
     assert PHASES == [
         "hbeag_positive_infection",
         "hbeag_positive_hepatitis",
@@ -322,6 +327,96 @@ def test_potency_is_the_effect_of_the_standard_dose() -> None:
     )
     left = 1.0 - result["antiviral_efficacy"].to_numpy()[:, 0]
     np.testing.assert_allclose(np.log10(left), [-2.5, -3.0], atol=1e-3)
+
+
+YEAR = 365.25
+DEFAULTS = dict(zip(MODEL.parameter_names, MODEL.parameter_values()[0].tolist(), strict=True))
+
+
+def treated(
+    parameters: Mapping[str, float | np.ndarray[tuple[int], np.dtype[np.float64]]],
+    therapy: Mapping[str, TherapyItem],
+    times: Sequence[float],
+    variants: Sequence[str] = ("inactive_carrier",),
+) -> xr.Dataset:
+    """A patient without leukemia and conditioning, who takes an antiviral."""
+    stop = times[-1]
+    return simulate(
+        MODEL,
+        variants=list(variants),
+        parameters={"leukemia.initial_cells": 0.0, **parameters},
+        therapy=therapy,
+        stop=stop,
+        save_at=times,
+        outputs=["antiviral_efficacy", "entecavir_resistance_hazard", "log10_hbv_dna"],
+        metrics={"cumulative": AreaUnder("entecavir_resistance_hazard", 0.0, stop)},
+        solver=FINE,
+        on_failure="raise",
+    )
+
+
+def test_resistance_shifts_the_ec_50() -> None:
+    """At steady state the share left is 1/(1 + (10^potency - 1)/fold)."""
+    fold = np.array([1.0, 3.0, 30.0, 1000.0])
+    result = treated({"entecavir.fold_resistance": fold}, entecavir(0.0, 200.0), [199.0, 200.0])
+    left = 1.0 - result["antiviral_efficacy"].to_numpy()[:, 0]
+    np.testing.assert_allclose(left, 1.0 / (1.0 + (10.0**2.7 - 1.0) / fold), rtol=1e-3)
+    # The hazard is that of the first resistance: it does not know what the virus is now.
+    hazard = result["entecavir_resistance_hazard"].to_numpy()[:, 0]
+    np.testing.assert_allclose(hazard, hazard[0], rtol=1e-9)
+
+
+def test_resistance_may_set_in_while_the_simulation_runs() -> None:
+    given = entecavir(0.0, 300.0)
+    resistant = {**given, "resistance": Window("entecavir.fold_resistance", value=300.0, start=150)}
+    wild, mutant = (
+        treated({}, therapy, [0.0, 149.0, 170.0, 300.0], ["hbeag_negative_hepatitis"])
+        for therapy in (given, resistant)
+    )
+    np.testing.assert_allclose(mutant["log10_hbv_dna"][:2], wild["log10_hbv_dna"][:2], atol=1e-6)
+    left = 1.0 - float(mutant["antiviral_efficacy"][2])
+    assert left == pytest.approx(1.0 / (1.0 + (10.0**2.7 - 1.0) / 300.0), rel=1e-3)
+    assert float(mutant["log10_hbv_dna"][3] - wild["log10_hbv_dna"][3]) > 2.0  # breakthrough
+
+
+def test_resistance_hazard_needs_the_drug() -> None:
+    none = treated({}, {}, [0.0, 100.0, 200.0])
+    np.testing.assert_array_equal(none["entecavir_resistance_hazard"], 0.0)
+    np.testing.assert_array_equal(none["antiviral_efficacy"], 0.0)
+    result = treated(
+        {"entecavir.potency": np.array([1.5, 2.7])}, entecavir(0.0, 200.0), [0.0, 199.0, 500.0]
+    )
+    hazard = result["entecavir_resistance_hazard"].to_numpy()
+    efficacy = result["antiviral_efficacy"].to_numpy()
+    rate = DEFAULTS["entecavir.resistance"]
+    np.testing.assert_allclose(hazard, rate * efficacy, rtol=1e-9, atol=1e-20)
+    np.testing.assert_allclose(
+        hazard[:, 1], rate * (1.0 - 10.0 ** -np.array([1.5, 2.7])), rtol=1e-4
+    )
+    assert np.all(hazard[:, 2] < 0.01 * hazard[:, 1])
+
+
+def test_resistance_within_five_years_is_that_of_naive_patients() -> None:
+    """1.2 % (Tenney), of which the build-up of the drug and its efficacy take a little."""
+    rate = DEFAULTS["entecavir.resistance"]
+    assert rate == pytest.approx(-np.log(1.0 - 0.012) / (5.0 * YEAR), rel=1e-3)
+    result = treated({}, entecavir(0.0, 5.0 * YEAR), [0.0, 5.0 * YEAR])
+    assert 1.0 - np.exp(-float(result["cumulative"])) == pytest.approx(0.012, rel=0.01)
+
+
+def test_lamivudine_is_weaker_and_fails_sooner() -> None:
+    drugs = ("entecavir", "lamivudine")
+    results = [
+        treated({}, entecavir(0.0, YEAR), [0.0, 28.0, YEAR], ["hbeag_negative_hepatitis", drug])
+        for drug in drugs
+    ]
+    default = treated({}, entecavir(0.0, YEAR), [0.0, 28.0, YEAR], ["hbeag_negative_hepatitis"])
+    np.testing.assert_array_equal(results[0]["log10_hbv_dna"], default["log10_hbv_dna"])
+    assert float(results[1]["antiviral_efficacy"][1]) == pytest.approx(0.97, abs=1e-3)
+    falls = [float(each["log10_hbv_dna"][0] - each["log10_hbv_dna"][1]) for each in results]
+    assert falls[0] - falls[1] > 0.7
+    first_year = 1.0 - np.exp(-float(results[1]["cumulative"]))
+    assert first_year == pytest.approx(0.24, abs=0.02)
 
 
 def test_average_dose_stands_for_daily_doses() -> None:

@@ -179,7 +179,7 @@ stop = 2.0
 scale = 0.5
 
 [therapy.rescue]
-kind = "event"
+kind = "rule"
 when = "half"
 above = 8.0
 limit = 2

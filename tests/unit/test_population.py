@@ -30,7 +30,7 @@ from carsim.population import (
     Uniform,
     uniforms,
 )
-from carsim.population.streams import LARGEST_SCORE
+from carsim.streams import LARGEST_SCORE
 
 TOY = Assumed("a test")
 

@@ -69,6 +69,11 @@ def il6_signal(t: float, y: CarTSide, p: CarTSideRates) -> float:
     return cytokine.il6_signal(y.cytokine, p.cytokine, drug)
 
 
+@observable("1", "CRS grade now, 0 to 4 (assumed rule on the IL-6 signal)")
+def crs_grade(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return cytokine.crs_grade(p.cytokine, il6_signal(t, y, p))
+
+
 @observable("pg/mL", "interferon gamma")
 def ifn_gamma(t: float, y: CarTSide, p: CarTSideRates) -> float:
     return y.cytokine.ifn_gamma
@@ -112,6 +117,7 @@ OBSERVABLES = (
     lymphodepletion,
     il6,
     il6_signal,
+    crs_grade,
     ifn_gamma,
     crp,
     ferritin,

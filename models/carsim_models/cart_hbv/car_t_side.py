@@ -46,6 +46,7 @@ def initial(p: CarTSideRates) -> CarTSide:
             effector_marrow=0.0,
             exhausted_blood=0.0,
             exhausted_marrow=0.0,
+            vaccine=0.0,
         ),
         leukemia=leukemia.initial(p.leukemia),
         b_cell=b_cell.initial(p.b_cell),
@@ -113,6 +114,7 @@ ROUTES = (
         "conditioning; one unit is one of three daily courses of a standard depth",
         {"t_cell.lymphodepletion": 1.0},
     ),
+    route("vaccine", "1", "vaccine; one unit is one vaccination", {"cart.vaccine": 1.0}),
     route("tocilizumab", "mg", "tocilizumab, intravenous", {"tocilizumab.central": 1.0}),
     route("dexamethasone", "mg", "dexamethasone", {"dexamethasone.amount": 1.0}),
 )

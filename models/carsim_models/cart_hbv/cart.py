@@ -5,6 +5,11 @@ slowly, exhausts them; without antigen effectors contract and a few return to me
 needs room: it falls with the lymphocyte count, which lymphodepletion empties, and with the CAR-T
 capacity. Killing saturates in the CAR-T cells and in their targets, so that neither a target nor
 a CAR-T cell is busier than once in 1/g days and 1/phi times 1/g days.
+
+A vaccine makes memory cells and effectors divide through a second receptor, where CD19 is or is
+not (the idea of Rossig 2017, doi:10.1038/leu.2017.39, who vaccinated against the virus that the
+CAR-T cells' own receptor knows; no number of it is from there). It neither activates memory nor
+exhausts effectors, and they contract as without it.
 """
 
 from carsim import Assumed, Derived, Parameters, State, parameter, state
@@ -21,6 +26,7 @@ class CarT(State):
     effector_marrow: float = state(0.0, "cell", "effector CAR-T cells in marrow", atol=1.0)
     exhausted_blood: float = state(0.0, "cell", "exhausted CAR-T cells in blood", atol=1.0)
     exhausted_marrow: float = state(0.0, "cell", "exhausted CAR-T cells in marrow", atol=1.0)
+    vaccine: float = state(0.0, "1", "vaccine antigen, in vaccinations", atol=1e-6)
 
 
 class CarTRates(Parameters):
@@ -114,7 +120,21 @@ class CarTRates(Parameters):
     phi: float = parameter(
         0.2, "1", "CAR-T cells needed per target", Derived("10 kills per cell and day: g/10")
     )
-    x_r: float = parameter(0.3, "1", "largest fall of r_E by steroid", TUNED, upper=1.0)
+    r_V: float = parameter(
+        0.3,
+        "1/day",
+        "fastest division under vaccine",
+        Assumed("three monthly vaccinations then add weeks of persistence to 19-28z"),
+        plausible=(0.1, 1.0),
+    )
+    k_V: float = parameter(
+        0.1,
+        "1/day",
+        "loss of vaccine antigen",
+        Assumed("half-life of a week"),
+        plausible=(0.03, 0.3),
+    )
+    x_r: float = parameter(0.3, "1", "largest fall of division by steroid", TUNED, upper=1.0)
     x_d: float = parameter(0.5, "1", "largest rise of d_E by steroid", TUNED)
 
 
@@ -135,6 +155,11 @@ def stimulus(antigen: Sites, p: CarTRates) -> Sites:
         blood=antigen.blood / (antigen.blood + p.f_b * p.K_A),
         marrow=antigen.marrow / (antigen.marrow + p.K_A),
     )
+
+
+def vaccine_stimulus(y: CarT) -> float:
+    """Return the signal, 0 to 1, through the second receptor: half after one vaccination."""
+    return y.vaccine / (y.vaccine + 1.0)
 
 
 def kill_rate(y: CarT, p: CarTRates, antigen: Sites) -> Sites:
@@ -162,7 +187,9 @@ def derivatives(y: CarT, p: CarTRates, *, signal: Sites, t_cells: float, steroid
         Effect of dexamethasone, 0 to 1.
     """
     room = p.K_T / (p.K_T + t_cells + count(y, p))
-    growth = p.r_E * room * (1.0 - total(y) / p.K_C) * (1.0 - p.x_r * steroid)
+    allowed = room * (1.0 - total(y) / p.K_C) * (1.0 - p.x_r * steroid)
+    growth = p.r_E * allowed
+    boost = p.r_V * vaccine_stimulus(y) * allowed
     contraction = p.d_E * (1.0 + p.x_d * steroid)
     rest_b = 1.0 - signal.blood
     rest_m = 1.0 - signal.marrow
@@ -177,24 +204,25 @@ def derivatives(y: CarT, p: CarTRates, *, signal: Sites, t_cells: float, steroid
     effector = p.k_12 * y.effector_blood - p.k_21 * y.effector_marrow
     exhausted = p.k_12 * y.exhausted_blood - p.k_21 * y.exhausted_marrow
     return CarT(
-        memory_blood=(renewal * rest_b - p.d_M) * y.memory_blood
+        memory_blood=(renewal * rest_b + boost - p.d_M) * y.memory_blood
         - activated_b
         + returned_b
         - memory,
-        memory_marrow=(renewal * rest_m - p.d_M) * y.memory_marrow
+        memory_marrow=(renewal * rest_m + boost - p.d_M) * y.memory_marrow
         - activated_m
         + returned_m
         + memory,
-        effector_blood=(growth * signal.blood - contraction) * y.effector_blood
+        effector_blood=(growth * signal.blood + boost - contraction) * y.effector_blood
         + p.amp * activated_b
         - returned_b
         - exhausted_b
         - effector,
-        effector_marrow=(growth * signal.marrow - contraction) * y.effector_marrow
+        effector_marrow=(growth * signal.marrow + boost - contraction) * y.effector_marrow
         + p.amp * activated_m
         - returned_m
         - exhausted_m
         + effector,
         exhausted_blood=exhausted_b - p.d_X * y.exhausted_blood - exhausted,
         exhausted_marrow=exhausted_m - p.d_X * y.exhausted_marrow + exhausted,
+        vaccine=-p.k_V * y.vaccine,
     )

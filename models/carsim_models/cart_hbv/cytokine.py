@@ -3,11 +3,16 @@
 Macrophages are activated by the flux of killed cells and by the interferon that stimulated
 effectors make; they make IL-6 (cubic in the activated share) and ferritin. Tocilizumab blocks the
 receptor, which clears IL-6: IL-6 rises and its signal falls. CRP follows the signal.
+
+The grade of cytokine release is read off the signal by thresholds of our own. A clinical grade
+(CARTOX, ASTCT) is fever, blood pressure and oxygen, which the model does not have.
 """
 
 from carsim import Assumed, Derived, Parameters, State, parameter, state
+from carsim.math import where
 from carsim_models.cart_hbv.sources import HARDIANSYAH, TUNED
 
+GRADE = Assumed("the defaults of the endpoint crs_grade; not calibrated to any trial")
 MARKER = Assumed("half-life of the marker as remembered, unverified")
 
 
@@ -64,6 +69,10 @@ class CytokineRates(Parameters):
     K_R: float = parameter(
         2.0, "mg/L", "tocilizumab that halves the potency of IL-6", TUNED, lower=1e-6
     )
+    grade_1: float = parameter(0.05, "1", "IL-6 signal at which grade 1 begins", GRADE, upper=1.0)
+    grade_2: float = parameter(0.5, "1", "IL-6 signal at which grade 2 begins", GRADE, upper=1.0)
+    grade_3: float = parameter(0.8, "1", "IL-6 signal at which grade 3 begins", GRADE, upper=1.0)
+    grade_4: float = parameter(0.9, "1", "IL-6 signal at which grade 4 begins", GRADE, upper=1.0)
 
 
 def initial(p: CytokineRates) -> Cytokine:
@@ -85,6 +94,13 @@ def blockade(p: CytokineRates, tocilizumab: float) -> float:
 def il6_signal(y: Cytokine, p: CytokineRates, tocilizumab: float) -> float:
     """Return the IL-6 receptor signal, 0 to 1, under `tocilizumab` (mg/L)."""
     return y.il6 / (y.il6 + p.K_6 * blockade(p, tocilizumab))
+
+
+def crs_grade(p: CytokineRates, signal: float) -> float:
+    """Return the grade of cytokine release: how many thresholds the IL-6 `signal` reaches."""
+    mild = where(signal >= p.grade_1, 1.0, 0.0) + where(signal >= p.grade_2, 1.0, 0.0)
+    severe = where(signal >= p.grade_3, 1.0, 0.0) + where(signal >= p.grade_4, 1.0, 0.0)
+    return mild + severe
 
 
 def derivatives(

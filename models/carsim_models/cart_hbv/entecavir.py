@@ -3,6 +3,12 @@
 The triphosphate is followed as the plasma concentration that would hold it (an effect
 compartment). It leaves a share EC_50/(EC_50 + triphosphate) of the virion production; EC_50 is
 such that 0.5 mg a day lowers production by `potency` decades at steady state.
+
+A resistant virus needs `fold_resistance` times the EC_50. The model has one virus, so resistance
+is a change of that parameter while the simulation runs, for the whole virus at once; the hazard
+of it says when. The hazard takes the efficacy against the wild type, whatever the virus is now: it
+is the wild type that the drug must hold down for a resistant virus to win. It does not depend on
+the amount of virus.
 """
 
 from carsim import Assumed, Derived, Parameters, State, computed, parameter, state
@@ -37,8 +43,23 @@ class EntecavirRates(Parameters):
         "1",
         "decades by which that dose lowers production",
         Assumed("0.998; published first-phase falls ask for 0.998 to 0.9995"),
-        plausible=(2.3, 3.2),
+        plausible=(1.3, 3.2),
         lower=1e-3,
+    )
+    fold_resistance: float = parameter(
+        1.0,
+        "1",
+        "EC_50 of the virus over that of the wild type",
+        Derived("1 is the wild type"),
+        plausible=(1.0, 1000.0),
+        lower=1e-3,
+    )
+    resistance: float = parameter(
+        6.61e-6,
+        "1/day",
+        "hazard of resistance when the drug blocks all production",
+        Derived("-ln(1 - 0.012) over 5 years: 1.2 % of nucleoside-naive patients (Tenney)"),
+        plausible=(5e-6, 1e-3),
     )
     per_mg: float = parameter(1000.0, "ug/mg", "ug in a mg", Derived("doses are in mg"), lower=1.0)
     EC_50: float = computed("ug/L", "triphosphate that halves production", Derived("from potency"))
@@ -56,7 +77,18 @@ def concentration(y: Entecavir, p: EntecavirRates) -> float:
 
 def residual(y: Entecavir, p: EntecavirRates) -> float:
     """Return the share of virion production that is left."""
-    return p.EC_50 / (p.EC_50 + y.triphosphate)
+    half = p.EC_50 * p.fold_resistance
+    return half / (half + y.triphosphate)
+
+
+def efficacy(y: Entecavir, p: EntecavirRates) -> float:
+    """Return the share of virion production that is blocked, exactly 0 without drug."""
+    return y.triphosphate / (p.EC_50 * p.fold_resistance + y.triphosphate)
+
+
+def resistance_hazard(y: Entecavir, p: EntecavirRates) -> float:
+    """Return the hazard (1/day) that the virus turns resistant; none without drug."""
+    return p.resistance * y.triphosphate / (p.EC_50 + y.triphosphate)
 
 
 def derivatives(y: Entecavir, p: EntecavirRates) -> Entecavir:

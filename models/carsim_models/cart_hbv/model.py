@@ -24,6 +24,7 @@ from carsim_models.cart_hbv import (
     tocilizumab,
 )
 from carsim_models.cart_hbv import entecavir as entecavir_module
+from carsim_models.cart_hbv.antivirals import ANTIVIRALS
 from carsim_models.cart_hbv.car_t_side import CarTSide, CarTSideRates
 from carsim_models.cart_hbv.hbv_observables import Infected, InfectedRates
 from carsim_models.cart_hbv.hbv_phases import PHASES
@@ -95,7 +96,12 @@ def entecavir(t: float, y: Patient, p: PatientRates) -> float:
 
 @observable("1", "share of virion production that entecavir blocks")
 def antiviral_efficacy(t: float, y: Patient, p: PatientRates) -> float:
-    return 1.0 - entecavir_module.residual(y.entecavir, p.entecavir)
+    return entecavir_module.efficacy(y.entecavir, p.entecavir)
+
+
+@observable("1/day", "hazard that the virus turns resistant to entecavir")
+def entecavir_resistance_hazard(t: float, y: Patient, p: PatientRates) -> float:
+    return entecavir_module.resistance_hazard(y.entecavir, p.entecavir)
 
 
 def anti_hbs_in_ivig(p: PatientRates) -> float:
@@ -114,6 +120,7 @@ MODEL = Model(
         *hbv_observables.OBSERVABLES,
         entecavir,
         antiviral_efficacy,
+        entecavir_resistance_hazard,
     ),
     routes=(
         *car_t_side.ROUTES,
@@ -130,6 +137,6 @@ MODEL = Model(
             {"b_cell.igg": 1.0, "hbv.anti_hbs": anti_hbs_in_ivig},
         ),
     ),
-    variants=(*PRODUCTS, *PHASES),
+    variants=(*PRODUCTS, *PHASES, *ANTIVIRALS),
     initialise=initialise,
 )

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from carsim.errors import ScenarioError
-from carsim.population.checks import is_whole
 
 WORDS_PER_COUNT = 4  # Philox4x64 yields four 64-bit words for each value of its counter
 LARGEST_SEED = 2**64 - 1
@@ -30,7 +29,8 @@ LARGEST_SCORE = -float(ndtri(2.0**-53))
 
 def check_seed(seed: object, where: str) -> None:
     """Refuse a seed that is not an integer of 64 bits; 0 is a seed like any other."""
-    if not is_whole(seed) or not 0 <= int(seed) <= LARGEST_SEED:  # type: ignore[call-overload]
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not whole or not 0 <= int(seed) <= LARGEST_SEED:  # type: ignore[call-overload]
         raise ScenarioError(
             f"{where}: the seed is {seed!r}. It must be a whole number from 0 to 2**64 - 1, "
             f"for example 20261122."
@@ -63,6 +63,12 @@ def normal_scores(seed: int, stream: str, patients: NDArray[np.int64]) -> NDArra
     """Draw standard normal numbers, one for each patient index (inverse of the distribution)."""
     scores: NDArray[np.float64] = ndtri(uniforms(seed, stream, patients))
     return scores
+
+
+def key(seed: int, stream: str) -> int:
+    """64-bit key of a stream, signed, for generators inside the engine."""
+    digest = hashlib.blake2b(f"{int(seed)}\n{stream}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
 
 
 def _words(seed: int, stream: str, patients: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -1,0 +1,363 @@
+"""Rules: treatment that answers to what is seen. Hazards: events that come by chance."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from carsim.errors import ScenarioError
+from carsim.therapy.doses import Dose, Infusion
+from carsim.therapy.values import (
+    Item,
+    PerPatient,
+    check_name,
+    number,
+    series,
+    store,
+    whole,
+)
+from carsim.therapy.windows import Reset, Window
+
+MOST_FIRINGS = 10_000
+MOST_VISITS = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class Discontinue(Item):
+    """End an item: nothing more of it is given, and what runs of it ends.
+
+    Parameters
+    ----------
+    item : str
+        A dose, an infusion, a window, or a rule (then what the rule has started ends; it may start
+        it again).
+    """
+
+    item: str
+
+    def __post_init__(self) -> None:
+        check_name("Discontinue", "item", self.item)
+
+
+@dataclass(frozen=True, eq=False)
+class SetState(Item):
+    """Set a state to a value.
+
+    Parameters
+    ----------
+    state : str
+        State.
+    value : float or array
+        New value, in its unit.
+    """
+
+    state: str
+    value: PerPatient
+
+    def __post_init__(self) -> None:
+        check_name("SetState", "state", self.state)
+        store(self, value=number(f"SetState {self.state!r}", "value", self.value))
+
+
+@dataclass(frozen=True, eq=False)
+class SetParameter(Item):
+    """Set a parameter to a value, from then on.
+
+    Parameters
+    ----------
+    parameter : str
+        Parameter that the model does not compute.
+    value : float or array
+        New value, in its unit.
+    """
+
+    parameter: str
+    value: PerPatient
+
+    def __post_init__(self) -> None:
+        check_name("SetParameter", "parameter", self.parameter)
+        store(self, value=number(f"SetParameter {self.parameter!r}", "value", self.value))
+
+
+Action: TypeAlias = Dose | Infusion | Window | Reset | Discontinue | SetState | SetParameter
+ACTIONS = (Dose, Infusion, Window, Reset, Discontinue, SetState, SetParameter)
+
+
+@dataclass(frozen=True, eq=False)
+class Assay(Item):
+    """How a rule's output is measured.
+
+    Parameters
+    ----------
+    detection_limit : float
+        Readings below are taken for zero ("not detected"), in the unit of the output.
+    cv : float
+        Coefficient of variation of a log-normal error; the median is the true value.
+    sd : float
+        Standard deviation of a normal error that is added, in the unit of the output.
+    """
+
+    detection_limit: float = 0.0
+    cv: float = 0.0
+    sd: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("detection_limit", "cv", "sd"):
+            value = number("Assay", name, getattr(self, name), at_least=0.0)
+            if isinstance(value, np.ndarray):
+                raise ScenarioError(f"Assay: {name} is an array. Give one number.")
+            store(self, **{name: value})
+
+    @property
+    def log_sd(self) -> float:
+        """Standard deviation of the logarithm of a reading."""
+        return float(np.sqrt(np.log1p(self.cv**2)))
+
+
+@dataclass(frozen=True, eq=False)
+class Rule(Item):
+    """What is done when an output is seen above, or below, a threshold.
+
+    With visits (`every` or `at`) the rule looks at these times only; without, it is watched all the
+    time and acts at the very instant at which the condition becomes true. Every firing is written
+    into the event log of the result, also when `do` is empty.
+
+    Parameters
+    ----------
+    when : str, optional
+        Observable or state that is looked at. Without it the rule acts at every visit.
+    above : float or array, optional
+        The condition is that `when` is at or above this, in its unit.
+    below : float or array, optional
+        The condition is that `when` is at or below this.
+    do : sequence of Dose, Infusion, Window, Reset, Discontinue, SetState or SetParameter
+        What is done. Times in it count from the firing.
+    every : float, optional
+        Interval between visits.
+    at : list of float, optional
+        Times of the visits, in place of `every`.
+    start, until : float, optional
+        First visit, and the time before which the last one is; the start and the stop of the
+        simulation by default.
+    limit : int or None
+        How often the rule may fire for one patient; None for as often as it has visits.
+    consecutive : int
+        At how many visits in a row the condition must hold.
+    delay : float or array
+        Time from the firing to what is done.
+    spacing : float
+        Least time between two firings.
+    after : str, optional
+        Rule that must have fired before this one looks.
+    wait : float
+        Time that must have passed since the last firing of `after`.
+    unless_running : bool
+        Whether the rule stays still while something that it started runs or is still to come.
+    assay : Assay, optional
+        How `when` is measured at a visit; exactly by default.
+
+    Notes
+    -----
+    At a visit all rules look before any acts, and what is scheduled for the same time comes after
+    they have looked. What only looks leaves the course as it is, to the bit.
+
+    Examples
+    --------
+    Entecavir two weeks after HBV DNA was above 100 IU/mL at two monthly visits in a row:
+
+    >>> rule = Rule(
+    ...     when="hbv_dna", above=100.0, every=28.0, consecutive=2, delay=14.0,
+    ...     do=Infusion("entecavir", rate=0.5),
+    ... )
+    >>> rule.limit
+    1
+    """
+
+    when: str | None = None
+    above: PerPatient | None = None
+    below: PerPatient | None = None
+    do: Action | Sequence[Action] = ()
+    every: float | None = None
+    at: Sequence[float] | float | None = None
+    start: float | None = None
+    until: float | None = None
+    limit: int | None = 1
+    consecutive: int = 1
+    delay: PerPatient = 0.0
+    spacing: float = 0.0
+    after: str | None = None
+    wait: float = 0.0
+    unless_running: bool = False
+    assay: Assay | None = None
+
+    def __post_init__(self) -> None:
+        where = "Rule" if self.when is None else f"Rule when {self.when!r}"
+        _check_condition(where, self)
+        store(self, do=_actions(where, self.do))
+        self._check_visits(where)
+        if self.limit is not None:
+            store(self, limit=whole(where, "limit", self.limit, at_most=MOST_FIRINGS))
+        consecutive = whole(where, "consecutive", self.consecutive, at_most=MOST_VISITS)
+        store(self, consecutive=consecutive)
+        store(self, delay=number(where, "delay", self.delay, at_least=0.0))
+        for name in ("spacing", "wait"):
+            store(self, **{name: _one(where, name, getattr(self, name), at_least=0.0)})
+        if self.after is not None:
+            check_name(where, "after", self.after)
+        elif self.wait > 0.0:
+            raise ScenarioError(f"{where}: wait = {self.wait:g} needs the rule: give after.")
+        if not isinstance(self.unless_running, bool):
+            raise ScenarioError(
+                f"{where}: unless_running = {self.unless_running!r}. Give true or false."
+            )
+        if self.assay is not None and not isinstance(self.assay, Assay):
+            raise ScenarioError(f"{where}: assay = {self.assay!r}. Give Assay(...).")
+        if self.assay is not None and self.when is None:
+            raise ScenarioError(f"{where}: there is an assay but nothing to measure: give when.")
+        if not self.has_visits:
+            self._check_watched(where)
+
+    def _check_visits(self, where: str) -> None:
+        if self.every is not None:
+            every = _one(where, "every", self.every)
+            if every <= 0.0:
+                raise ScenarioError(
+                    f"{where}: every = {every:g}. The interval between visits must be above 0."
+                )
+            store(self, every=every)
+        for name in ("start", "until"):
+            given = getattr(self, name)
+            if given is not None:
+                store(self, **{name: _one(where, name, given)})
+        if self.at is not None:
+            times = series(where, "at", self.at)
+            if isinstance(times, np.ndarray):
+                raise ScenarioError(
+                    f"{where}: at is an array; the visits are the same for all patients. Give a "
+                    f"list of times."
+                )
+            visits = (times,) if isinstance(times, float) else tuple(times)
+            if any(b <= a for a, b in itertools.pairwise(visits)):
+                raise ScenarioError(f"{where}: at: the visits must ascend, each once.")
+            store(self, at=visits)
+        if self.at is not None and (self.every, self.start, self.until) != (None, None, None):
+            raise ScenarioError(
+                f"{where}: at lists all visits, so every, start and until contradict it. Give one "
+                f"or the other."
+            )
+
+    def _check_watched(self, where: str) -> None:
+        if self.when is None:
+            raise ScenarioError(
+                f"{where}: it has neither a condition nor visits, so it would never act. Give "
+                f"when and a threshold, or every, or at."
+            )
+        wrong = {
+            "consecutive": self.consecutive > 1,
+            "spacing": self.spacing > 0.0,
+            "after": self.after is not None,
+            "unless_running": self.unless_running,
+            "assay": self.assay is not None,
+            "start": self.start is not None,
+            "until": self.until is not None,
+            "limit": self.limit is None,
+        }
+        for name, given in wrong.items():
+            if given:
+                raise ScenarioError(
+                    f"{where}: {name} is for rules that look at visits, and this one is watched "
+                    f"all the time. Give the interval between visits: every."
+                )
+
+    @property
+    def has_visits(self) -> bool:
+        """Whether the rule looks at visits only."""
+        return self.every is not None or self.at is not None
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What is done, as a tuple."""
+        return self.do  # type: ignore[return-value]
+
+    @property
+    def threshold(self) -> PerPatient:
+        """The threshold, whichever way it is crossed; zero without a condition."""
+        found = self.below if self.above is None else self.above
+        return 0.0 if found is None else found
+
+
+@dataclass(frozen=True, eq=False)
+class Hazard(Item):
+    """An event that comes by chance: resistance, relapse, the end of patience, death.
+
+    The event happens when the integral of the hazard reaches a number that is drawn for the patient
+    from the exponential distribution with mean 1: then the probability of no event until t is
+    exp(-integral), whatever the hazard's course.
+
+    Parameters
+    ----------
+    rate : float, array or str
+        Hazard per time unit: a number, one number a patient, or an observable or state whose unit
+        is 1 over the time unit.
+    do : sequence of Dose, Infusion, Window, Reset, Discontinue, SetState or SetParameter
+        What happens then. Times in it count from the event.
+    scale : float or array
+        Factor on the rate.
+    delay : float or array
+        Time from the event to what is done.
+    """
+
+    rate: PerPatient | str
+    do: Action | Sequence[Action] = ()
+    scale: PerPatient = 1.0
+    delay: PerPatient = 0.0
+
+    def __post_init__(self) -> None:
+        where = f"Hazard {self.rate!r}" if isinstance(self.rate, str) else "Hazard"
+        if isinstance(self.rate, str):
+            check_name("Hazard", "rate", self.rate)
+        else:
+            store(self, rate=number(where, "rate", self.rate, at_least=0.0))
+        store(self, do=_actions(where, self.do))
+        store(self, scale=number(where, "scale", self.scale, at_least=0.0))
+        store(self, delay=number(where, "delay", self.delay, at_least=0.0))
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What is done, as a tuple."""
+        return self.do  # type: ignore[return-value]
+
+
+def _check_condition(where: str, rule: Rule) -> None:
+    given = [name for name in ("above", "below") if getattr(rule, name) is not None]
+    if rule.when is None:
+        if given:
+            raise ScenarioError(f"{where}: {given[0]} is a threshold of nothing. Give when.")
+        return
+    check_name(where, "when", rule.when)
+    if len(given) != 1:
+        words = "both above and below" if given else "neither above nor below"
+        raise ScenarioError(f"{where}: {words}. Give one threshold.")
+    store(rule, **{given[0]: number(where, given[0], getattr(rule, given[0]))})
+
+
+def _actions(where: str, do: object) -> tuple[Action, ...]:
+    given = (do,) if isinstance(do, ACTIONS) else do
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise ScenarioError(f"{where}: do = {do!r}. Give an action, or a list of actions.")
+    for position, action in enumerate(given):
+        if not isinstance(action, ACTIONS):
+            names = ", ".join(kind.__name__ for kind in ACTIONS)
+            raise ScenarioError(f"{where}: do[{position}] is {action!r}. Give one of {names}.")
+    return tuple(given)
+
+
+def _one(where: str, name: str, value: object, *, at_least: float = -np.inf) -> float:
+    plain = number(where, name, value, at_least=at_least)
+    if isinstance(plain, np.ndarray):
+        raise ScenarioError(f"{where}: {name} is an array. Give one number for all patients.")
+    return plain
