@@ -12,7 +12,7 @@ import numpy as np
 
 from carsim import Model, load_model
 from carsim.scenario import Scenario
-from carsim.therapy import Dose, Infusion, TherapyItem, Window
+from carsim.therapy import Dose, Infusion, Item, Window
 
 HERE = Path(__file__).parent
 SEED = 20261122
@@ -44,7 +44,7 @@ class Case:
     model: str
     stiff: bool
     varied: tuple[str, ...]
-    therapy: Mapping[str, TherapyItem]
+    therapy: Mapping[str, Item]
     variants: tuple[str, ...] = ()
     scale: float | None = 1.0
     start: float = 0.0

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.cases import Case
 from benchmarks.equations import Equations, Operation
 from benchmarks.problem import Array, Problem, Segment
-from carsim.engine.plan import Action, Stops
+from carsim.engine.plan import Action, CourseKind, Courses
 from carsim.model import Model
 from carsim.scenario import prepare
 from carsim.symbolic.derivative import derivative
@@ -25,7 +25,7 @@ def export(case: Case, folder: Path) -> Problem:
     """Write `case` to `folder`; a reference that is there already and still fits is kept."""
     prepared = prepare(case.scenario())
     model = prepared.model
-    inputs = _input_states(prepared.block(0, 1).stops)
+    inputs = _input_states(prepared.block(0, 1).therapy.courses)
     shape = len(model.state_names)
     scale = np.full(shape, case.scale) if case.scale is not None else _largest_values(case)
     extra = np.zeros((prepared.n_patients, len(inputs)))
@@ -85,23 +85,27 @@ def equations(model: Model, scale: Array, inputs: list[int]) -> Equations:
     )
 
 
-def _input_states(stops: Stops) -> list[int]:
+def _input_states(courses: Courses) -> list[int]:
     """States with a constant input at any time."""
-    return sorted({int(i) for i in stops.index[stops.kind == Action.SET_INPUT]})
+    return sorted({int(i) for i in courses.target[courses.kind == CourseKind.INPUT]})
 
 
 def _segments(case: Case, model: Model, scale: Array, inputs: list[int]) -> list[Segment]:
     """The stops of all patients, who must have the same ones."""
-    stops = prepare(case.scenario()).block().stops
+    therapy = prepare(case.scenario()).block().therapy
+    stops, courses = therapy.stops, therapy.courses
     rows = int(stops.offsets[1])
     for column in (stops.time, stops.kind, stops.index, stops.value):
         assert np.array_equal(column, np.tile(column[:rows], len(column) // max(rows, 1))), (
             f"{case.name}: patients differ in their stops; the peers' form has no place for that"
         )
+    level = courses.level[0]
+    assert (courses.level == level).all(), f"{case.name}: patients differ in their rates or windows"
     scenario = case.scenario(1)
     end = float(np.ravel(scenario.stop)[0])
     edges = sorted({scenario.start, *(float(t) for t in stops.time[:rows]), end})
     segments = []
+    running = np.zeros(len(level))
     for start, stop in itertools.pairwise(edges):
         add: dict[int, float] = {}
         values: dict[int, float] = {}
@@ -111,8 +115,18 @@ def _segments(case: Case, model: Model, scale: Array, inputs: list[int]) -> list
                 add[index] = add.get(index, 0.0) + value / float(scale[index])
             elif kind == Action.SET_PARAMETER:
                 values[index] = value
-            elif kind == Action.SET_INPUT:
-                values[len(model.parameter_names) + inputs.index(index)] = value
+            elif kind == Action.SET_RUNNING:
+                running[index] = value
+                target = int(courses.target[index])
+                if courses.kind[index] == CourseKind.INPUT:
+                    alike = (courses.kind == CourseKind.INPUT) & (courses.target == target)
+                    total = float((running * level)[alike].sum())
+                    values[len(model.parameter_names) + inputs.index(target)] = total
+                else:
+                    # Where a window ends each patient has a value of its own again.
+                    assert courses.kind[index] == CourseKind.VALUE, f"{case.name}: a factor"
+                    assert value > 0.0, f"{case.name}: a window ends"
+                    values[target] = float(level[index])
             elif kind != Action.RESTART:
                 raise AssertionError(f"{case.name}: no place for {Action(kind).name}")
         segments.append(Segment(start, stop, add, values))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from carsim.model import route as route
     from carsim.model import state as state
     from carsim.model import variant as variant
+    from carsim.playback import replay as replay
     from carsim.population import Population as Population
     from carsim.registry import list_models as list_models
     from carsim.registry import load_model as load_model
@@ -46,9 +47,11 @@ if TYPE_CHECKING:
     from carsim.simulation import simulate as simulate
     from carsim.sweep import Sweep as Sweep
     from carsim.therapy import Assay as Assay
+    from carsim.therapy import Choice as Choice
     from carsim.therapy import Covariate as Covariate
     from carsim.therapy import Discontinue as Discontinue
     from carsim.therapy import Dose as Dose
+    from carsim.therapy import EventTable as EventTable
     from carsim.therapy import Hazard as Hazard
     from carsim.therapy import Infusion as Infusion
     from carsim.therapy import Regimen as Regimen
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from carsim.therapy import SetParameter as SetParameter
     from carsim.therapy import SetState as SetState
     from carsim.therapy import Window as Window
+    from carsim.therapy import read_events as read_events
     from carsim.units import convert as convert
 
 # Public name -> module that defines it. The TYPE_CHECKING block above mirrors it; a test compares.
@@ -65,12 +69,14 @@ _PUBLIC = {
     "Assay": "carsim.therapy",
     "Assumed": "carsim.model",
     "CarsimError": "carsim.errors",
+    "Choice": "carsim.therapy",
     "Cited": "carsim.model",
     "ConfigError": "carsim.errors",
     "Covariate": "carsim.therapy",
     "Derived": "carsim.model",
     "Discontinue": "carsim.therapy",
     "Dose": "carsim.therapy",
+    "EventTable": "carsim.therapy",
     "FirstAbove": "carsim.metrics",
     "FirstBelow": "carsim.metrics",
     "Hazard": "carsim.therapy",
@@ -104,6 +110,8 @@ _PUBLIC = {
     "load_model": "carsim.registry",
     "observable": "carsim.model",
     "parameter": "carsim.model",
+    "read_events": "carsim.therapy",
+    "replay": "carsim.playback",
     "route": "carsim.model",
     "simulate": "carsim.simulation",
     "state": "carsim.model",

@@ -22,7 +22,8 @@ from carsim.model import Model
 from carsim.population import DISTRIBUTIONS, Component, Distribution, Mixture, Population
 from carsim.registry import load_model
 from carsim.scenario import Scenario, Solver
-from carsim.therapy import ACTIONS, ITEMS, Assay, Item
+from carsim.therapy import ACTIONS, ITEMS, Assay, EventTable, Item, read_events
+from carsim.therapy.values import PerPatient
 
 T = TypeVar("T")
 
@@ -61,8 +62,18 @@ def build_scenario(table: ConfigTable, source: str, folder: Path | None) -> Scen
         model.parameter_values({}, table.variants)
     with at(source, "parameters"):
         model.parameter_values(table.parameters, ())
-    therapy = {}
+    therapy: dict[str, Item] = {}
+    parameters: dict[str, PerPatient] = dict(table.parameters)
+    if table.events is not None:
+        events = _events(table, model, source, folder)
+        therapy.update(events.therapy)
+        parameters.update(events.parameters)
     for name, given in table.therapy.items():
+        if name in therapy:
+            raise ConfigError(
+                f"{source}: therapy.{name}: {name!r} is also an item of the table of [events]. "
+                f"Choose another name."
+            )
         therapy[name] = _therapy(given, source, f"therapy.{name}")
     population = None
     if table.population is not None:
@@ -78,7 +89,7 @@ def build_scenario(table: ConfigTable, source: str, folder: Path | None) -> Scen
     with at(source, ""):
         return Scenario(
             model,
-            parameters=table.parameters,
+            parameters=parameters,
             variants=tuple(table.variants),
             therapy=therapy,
             population=population,
@@ -89,6 +100,47 @@ def build_scenario(table: ConfigTable, source: str, folder: Path | None) -> Scen
             metrics=build_metrics(table, source),
             solver=solver,
         )
+
+
+def _events(table: ConfigTable, model: Model, source: str, folder: Path | None) -> EventTable:
+    """Read the event table of a config, which must agree with its parameters and population."""
+    given = table.events
+    assert given is not None
+    file = Path(given.file)
+    if folder is not None and not file.is_absolute():
+        file = folder / file
+    with at(source, "events"):
+        events = read_events(
+            file,
+            model,
+            lag=given.lag,
+            bioavailability=given.bioavailability,
+            modeled_rate=given.modeled_rate,
+            modeled_duration=given.modeled_duration,
+            covariates=given.covariates,
+            interpolation=given.interpolation,
+            ignore=given.ignore,
+            duplicates=given.duplicates,
+            start=table.time.start,
+        )
+    drawn = {} if table.population is None else _varied(table.population, source)
+    for name in events.parameters:
+        for key, taken in (("parameters", table.parameters), ("population.parameters", drawn)):
+            if name in taken:
+                raise ConfigError(
+                    f"{source}: {key}.{name}: {name} is a covariate of [events]. Keep one of them."
+                )
+    if table.population is not None and table.population.size != len(events):
+        raise ConfigError(
+            f"{source}: population.size: {table.population.size} patients, but {given.file} has "
+            f"{len(events)}. Give size = {len(events)}, or remove [population]."
+        )
+    return events
+
+
+def _varied(population: PopulationTable, source: str) -> Mapping[str, Any]:
+    """Parameters that a population varies, by their dotted names."""
+    return flatten(population.parameters, source, "population.parameters", leaf="distribution")
 
 
 def build_metrics(table: ConfigTable, source: str) -> dict[str, Metric]:
@@ -219,13 +271,13 @@ def _therapy(given: Mapping[str, Any], source: str, key: str) -> Item:
     if "assay" in options:
         where = f"{key}.assay"
         options["assay"] = _construct(Assay, _table(options["assay"], source, where), source, where)
-    if options.get("kind") == "regimen":
-        items = _table(options.get("items", {}), source, f"{key}.items")
-        options["items"] = {
-            name: _therapy(
-                _table(item, source, f"{key}.items.{name}"), source, f"{key}.items.{name}"
-            )
+    inside = {"regimen": "items", "choice": "options"}.get(str(options.get("kind")))
+    if inside is not None and inside in options:
+        items = _table(options[inside], source, f"{key}.{inside}")
+        options[inside] = {
+            name: _therapy(_table(item, source, place), source, place)
             for name, item in items.items()
+            for place in [f"{key}.{inside}.{name}"]
         }
     return _of_kind(ITEMS, "therapy item", options, "kind", source, key)
 

@@ -93,6 +93,20 @@ class PopulationTable(Table):
     mixture: MixtureTable | None = None
 
 
+class EventsTable(Table):
+    """``[events]``: a table of doses and covariates of every patient; see `carsim.read_events`."""
+
+    file: Text
+    lag: dict[str, Text] = {}
+    bioavailability: dict[str, Text] = {}
+    modeled_rate: dict[str, Text] = {}
+    modeled_duration: dict[str, Text] = {}
+    covariates: dict[str, Text] | list[Text] = []
+    interpolation: Literal["nocb", "locf", "linear"] = "nocb"
+    ignore: list[Text] = []
+    duplicates: Literal["error", "keep"] = "error"
+
+
 class AxisTable(Table):
     """``[[sweep.axes]]``: one thing that is varied."""
 
@@ -131,6 +145,7 @@ class ConfigTable(Table):
     time: TimeTable
     parameters: dict[str, float] = {}
     therapy: dict[str, Item] = {}
+    events: EventsTable | None = None
     population: PopulationTable | None = None
     sweep: SweepTable | None = None
     endpoints: dict[str, Item] = {}

@@ -257,8 +257,8 @@ def _coordinates(prepared: Prepared, ensemble: bool, variables: Variables) -> Va
         coordinates["time"] = ("time",), np.array(prepared.save.times), about
     if "doses_given" in variables:
         names = (*prepared.items, *prepared.rules)
-        given = [name for name in names if gives(prepared.scenario.items[name])]
-        coordinates["item"] = ("item",), np.array(given), {"long_name": "item of the therapy"}
+        giving = [name for name in names if gives(prepared.scenario.items[name])]
+        coordinates["item"] = ("item",), np.array(giving), {"long_name": "item of the therapy"}
     if not ensemble:
         return coordinates
     coordinates["patient"] = ("patient",), prepared.patients, {"long_name": "virtual patient"}

@@ -52,13 +52,13 @@ def words_of_actions(item: Item, model: Model) -> str:
 def _words(action: Item, model: Model) -> str:
     if isinstance(action, Dose):
         often = "" if action.every is None else f" every {_number(action.every)} {model.time_unit}"
-        amount = f"{_number(action.amount)} {model.unit_of(action.into)}"
+        amount = f"{_number(action.amount)} {model.dose_unit(action.into)}"
         return f"give {amount} {action.into}{often}"
     if isinstance(action, Infusion):
         if action.rate is not None:
-            unit = f"{model.unit_of(action.into)}/{model.time_unit}"
+            unit = f"{model.dose_unit(action.into)}/{model.time_unit}"
             return f"infuse {_number(action.rate)} {unit} {action.into}"
-        return f"infuse {_number(action.amount)} {model.unit_of(action.into)} {action.into}"
+        return f"infuse {_number(action.amount)} {model.dose_unit(action.into)} {action.into}"
     if isinstance(action, Window):
         if action.value is None:
             return f"multiply {action.parameter} by {_number(action.scale)}"

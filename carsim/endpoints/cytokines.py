@@ -98,7 +98,7 @@ class CRSGrade:
 
     Notes
     -----
-    Variables: `crs_grade` (0 to 4) and `crs_severe` (1, 0: grade 3 or 4).
+    Variables: `crs_worst_grade` (0 to 4) and `crs_severe` (1, 0: grade 3 or 4).
     """
 
     thresholds: tuple[float, ...] = (0.05, 0.5, 0.8, 0.9)
@@ -133,8 +133,10 @@ class CRSGrade:
         grade = np.searchsorted(np.asarray(self.thresholds), peak, side="right") * 1.0
         failed = ~np.isfinite(peak)
         return {
-            "crs_grade": EndpointValues(
-                np.where(failed, np.nan, grade), "1", "CRS grade (assumed rule on the IL-6 signal)"
+            "crs_worst_grade": EndpointValues(
+                np.where(failed, np.nan, grade),
+                "1",
+                "worst CRS grade (assumed rule on the IL-6 signal)",
             ),
             "crs_severe": EndpointValues(
                 yes_no(grade >= 3, failed),

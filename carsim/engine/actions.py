@@ -7,6 +7,7 @@ from carsim.engine.layout import (
     COUNTED,
     COURSE_ITEM,
     COURSE_KIND,
+    FREE,
     INDEX,
     INPUTS,
     ITEM,
@@ -15,9 +16,11 @@ from carsim.engine.layout import (
     LINE_TIME,
     LINE_VALUE,
     PATIENT,
+    SINCE,
     STARTED_RULE,
     TARGET,
     VALUE,
+    T,
     Y,
 )
 from carsim.engine.plan import Action, CourseKind, FloatArray
@@ -30,6 +33,7 @@ _SET_PARAMETER = int(Action.SET_PARAMETER)
 _SET_RUNNING = int(Action.SET_RUNNING)
 _ADD_RUNNING = int(Action.ADD_RUNNING)
 _DISCONTINUE = int(Action.DISCONTINUE)
+_RESET_STATE = int(Action.RESET_STATE)
 _INPUT = int(CourseKind.INPUT)
 _VALUE = int(CourseKind.VALUE)
 _FACTOR = int(CourseKind.FACTOR)
@@ -45,7 +49,7 @@ def act(n: int, lane: int, row: int, schedule: Schedule, therapy: Therapy, lanes
     y = lanes.vectors[Y]
     if kind == _ADD_STATE:
         y[k] += value
-    elif kind == _SET_STATE:
+    elif kind in (_SET_STATE, _RESET_STATE):
         y[k] = value
     elif kind == _SCALE_STATE:
         y[k] *= value
@@ -60,6 +64,21 @@ def act(n: int, lane: int, row: int, schedule: Schedule, therapy: Therapy, lanes
         _set_target(n, lane, index, therapy, lanes)
     elif kind == _DISCONTINUE:
         _discontinue(n, lane, index, therapy, lanes)
+
+
+@inner
+def rank(kind: int) -> int:
+    """Place of an action among those that rules do at one instant."""
+    if kind == _RESET_STATE:
+        return 0
+    if kind == _DISCONTINUE:
+        return 1
+    if kind == _SET_PARAMETER:
+        return 2
+    if kind in (_SET_STATE, _SCALE_STATE):
+        return 3
+    # Courses and doses: what runs and what is added do not get in each other's way.
+    return 4
 
 
 @inner
@@ -117,7 +136,10 @@ def _set_parameter(n: int, lane: int, parameter: int, therapy: Therapy, lanes: L
 
 @inner
 def _discontinue(n: int, lane: int, item: int, therapy: Therapy, lanes: Lanes) -> None:
-    """End what an item runs, and what it would still give. A rule may start its own again."""
+    """End what an item runs, and what it would still give.
+
+    What a rule starts at this very instant is not meant, and it may start its own again.
+    """
     for c in range(therapy.courses.shape[1]):
         if therapy.courses[COURSE_ITEM, c] == item and lanes.running[c * n + lane] != 0.0:
             lanes.running[c * n + lane] = 0.0
@@ -127,16 +149,17 @@ def _discontinue(n: int, lane: int, item: int, therapy: Therapy, lanes: Lanes) -
         lanes.running[(therapy.courses.shape[1] + item) * n + lane] = 1.0
         return
     for place in range(lane, lanes.started.shape[1], n):
-        if lanes.started[STARTED_RULE, place] == rule:
-            lanes.started[STARTED_RULE, place] = -1.0
+        before = lanes.started[SINCE, place] < lanes.numbers[T, lane]
+        if lanes.started[STARTED_RULE, place] == rule and before:
+            lanes.started[STARTED_RULE, place] = FREE
 
 
 @inner
 def note(patient: int, time: float, event: int, value: float, log: Log) -> None:
     """Write a line of the event log; lines beyond its capacity are only counted."""
-    position = log.count[patient]
+    position = log.n_lines[patient]
     if position < log.lines.shape[2]:
         log.lines[LINE_EVENT, patient, position] = event
         log.lines[LINE_TIME, patient, position] = time
         log.lines[LINE_VALUE, patient, position] = value
-    log.count[patient] = position + 1
+    log.n_lines[patient] = position + 1

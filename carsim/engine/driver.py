@@ -3,19 +3,19 @@
 Order of one turn, for all lanes together:
 
 1. functions of parameters; conditions that a jump made true fire at once; the derivative at the
-start of the
-   step; the first step size of fresh lanes;
-2. step sizes are cut so that the next stop is landed on exactly;
+   start of the step; the first step size of fresh lanes;
+2. step sizes are cut at the end of the run;
 3. a step, its error, acceptance;
-4. an extinction inside an accepted step cuts it short where it happens; a rule that acts inside has
-   the step taken anew up to there; reductions;
+4. an extinction inside an accepted step cuts it short where it happens; a step that passes a stop,
+   or a time at which a rule acts, is undone and taken anew up to there; reductions;
 5. saved times are served from the dense output;
 6. accepted lanes advance; stops and rules act; finished lanes are written out and refilled.
 
 Only element-wise operations touch a lane, so a patient's bits depend neither on its lane nor on its
-neighbours. Nothing that lies ahead touches a step that does not reach it: a stop later on, or a
-rule that looks and does not act, leaves all bits before it as they are. The driver is compiled once
-for all models: their kernels come as function values.
+neighbours. What lies ahead touches no step before the one that meets it, to the bit: neither a stop
+later on nor a rule that looks and does not act. So the same therapy gives the same course whether
+it was scheduled or came from rules. The driver is compiled once for all models: their kernels come
+as function values.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from carsim.engine.follow import (
 from carsim.engine.jit import INTEGERS, MATRIX, NUMBER, VECTOR, inner
 from carsim.engine.layout import (
     ACCEPTED,
+    ANEW,
     BOUNDARY,
     CANCEL,
     CAP,
@@ -51,7 +52,9 @@ from carsim.engine.layout import (
     ERROR,
     EXTINCT_PART,
     FACTOR,
+    FREE,
     FRESH,
+    GOAL,
     JUMPED,
     K1,
     K2,
@@ -67,6 +70,7 @@ from carsim.engine.layout import (
     N_VECTORS,
     NEW,
     NEXT_SAVE,
+    NEXT_VISIT,
     OLD_CAP,
     OLD_PREVIOUS,
     OLD_WISH,
@@ -78,6 +82,7 @@ from carsim.engine.layout import (
     RUNNING,
     SAVE_TIME,
     SCRATCH,
+    SITE,
     STATUS,
     STEPS,
     THETA,
@@ -103,7 +108,7 @@ from carsim.engine.records import (
     Wanted,
     Written,
 )
-from carsim.engine.samples import evaluate, evaluate_inside, sample_step
+from carsim.engine.samples import evaluate, evaluate_inside, finish_of, sample_step
 from carsim.engine.saving import save_nothing, save_states, save_values
 from carsim.engine.status import Status
 from carsim.engine.step import START, STEP
@@ -172,7 +177,7 @@ def _make_lanes(sizes: IntArray, n_parameters: int, therapy: Therapy) -> Lanes:
         np.zeros((N_VECTORS, sizes[_N_STATES] * n)),
         np.zeros((therapy.courses.shape[1] + therapy.n_items) * n),
         np.zeros((N_RECALL, (therapy.rules.shape[1] - 1) * n)),
-        np.full((N_STARTED, sizes[_STARTED] * n), -1.0),
+        np.full((N_STARTED, sizes[_STARTED] * n), FREE),
     )
 
 
@@ -214,6 +219,25 @@ def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> None
                 flags[STATUS, lane] = _STEP_TOO_SMALL if finite else _NON_FINITE
         if numbers[STEPS, lane] + numbers[REJECTED, lane] >= max_steps:
             flags[STATUS, lane] = _MAX_STEPS
+
+
+@inner
+def _take_anew(n: int, numbers: FloatArray, flags: IntArray) -> None:
+    """Undo accepted steps that pass a stop, or a time at which a rule acts."""
+    for lane in range(n):
+        site = numbers[SITE, lane]
+        if numbers[ACCEPTED, lane] == 0.0 or site >= finish_of(lane, numbers):
+            continue
+        flags[ANEW, lane] = 1
+        numbers[BOUNDARY, lane] = site
+        numbers[ACCEPTED, lane] = 0.0
+        numbers[PART, lane] = 1.0
+        numbers[EXTINCT_PART, lane] = 2.0
+        numbers[WISH, lane] = numbers[OLD_WISH, lane]
+        numbers[PREVIOUS, lane] = numbers[OLD_PREVIOUS, lane]
+        numbers[CAP, lane] = numbers[OLD_CAP, lane]
+        numbers[STEPS, lane] -= 1.0
+        numbers[REJECTED, lane] += 1.0
 
 
 @inner
@@ -308,6 +332,9 @@ def drive(
             derive(n, p)
             if ruling:
                 rule(SETTLE, n, 0, watching, observe, derive, therapy, lanes, log, values, spare)
+            if reducing and not watching:
+                # The first sample of the step; where rules are watched, settling has done it.
+                evaluate(n, observe, p, numbers, vectors, values[LEFT])
         starting = False
         if stale:
             for lane in range(n):
@@ -322,11 +349,17 @@ def drive(
                     numbers[PREVIOUS, lane] = 1.0
                     numbers[CAP, lane] = MOST
         for lane in range(n):
-            room = numbers[BOUNDARY, lane] - numbers[T, lane]
+            # A step does not know what lies ahead, but for the end: if it passes a stop, it is
+            # taken anew up to there. So no stop changes a bit of what was before it.
+            anew = flags[ANEW, lane] == 1
             wish = numbers[WISH, lane]
-            # No stretching towards a stop a little further on: what lies ahead changes nothing.
-            lands = wish >= room
+            room = numbers[BOUNDARY if anew else END, lane] - numbers[T, lane]
+            lands = anew or wish >= room
             numbers[LANDING, lane] = 1.0 if lands else 0.0
+            numbers[GOAL, lane] = numbers[T, lane] + wish
+            if lands:
+                numbers[GOAL, lane] = numbers[BOUNDARY if anew else END, lane]
+            flags[ANEW, lane] = 0
             h = room if lands else wish
             numbers[H, lane] = h if numbers[RUNNING, lane] > 0.0 else 0.0
         step(
@@ -343,7 +376,12 @@ def drive(
             since = numbers[SAVE_TIME, lane] - numbers[T, lane]
             due += numbers[ACCEPTED, lane] if since < numbers[H, lane] else 0.0
         dies = dying and find_extinctions(n, floors, numbers, vectors)
-        if due > 0.0 or dies or ruling or reducing:
+        looking = watching
+        for lane in range(n):
+            ahead = numbers[BOUNDARY, lane] < numbers[GOAL, lane]
+            numbers[SITE, lane] = numbers[BOUNDARY, lane] if ahead else np.inf
+            looking = looking or numbers[NEXT_VISIT, lane] <= numbers[GOAL, lane]
+        if due > 0.0 or dies or looking or reducing:
             three_sums(u, dense, vectors[K1], vectors[K2], vectors[K3])
         if dies:
             for lane in range(n):
@@ -356,8 +394,9 @@ def drive(
                 before[k] = vectors[Y, k]
         if watching or reducing:
             sample_step(n, observe, p, numbers, vectors, values)
-        if ruling:
+        if looking:
             rule(WATCH, n, 0, watching, observe, derive, therapy, lanes, log, values, spare)
+        _take_anew(n, numbers, flags)
         if reducing:
             reduce(
                 WATCH, n, 0, observe, wanted, p, numbers, flags, vectors, values, spare, reduced,
@@ -376,10 +415,11 @@ def drive(
 
         noteworthy = 0.0
         for lane in range(n):
-            noteworthy += numbers[LANDING, lane] * numbers[ACCEPTED, lane]
+            reaches = numbers[GOAL, lane] >= numbers[BOUNDARY, lane]
+            noteworthy += numbers[ACCEPTED, lane] if reaches else 0.0
             noteworthy += 1.0 - numbers[PART, lane]
             noteworthy += 1.0 if flags[STATUS, lane] != UNDER_WAY else 0.0
-        if dies or ruling:
+        if dies:
             noteworthy += 1.0
             shortened = False
             for lane in range(n):
@@ -418,7 +458,7 @@ def drive(
                 part = numbers[PART, lane]
                 landed = part >= 1.0 and numbers[LANDING, lane] > 0.0
                 if landed:
-                    numbers[T, lane] = numbers[BOUNDARY, lane]
+                    numbers[T, lane] = numbers[GOAL, lane]
                 if dies and numbers[EXTINCT_PART, lane] <= part:
                     for i in range(n_states):
                         k = i * n + lane
@@ -427,7 +467,7 @@ def drive(
                             y[k] = 0.0
                     flags[JUMPED, lane] = 1
                     stale = True
-                if landed:
+                if numbers[T, lane] >= numbers[BOUNDARY, lane]:
                     if apply_stops(n, lane, therapy, lanes, log):
                         flags[FRESH, lane] = 1
                         flags[JUMPED, lane] = 1

@@ -17,6 +17,7 @@ from carsim.engine.layout import (
     PATIENT,
     RIGHT,
     SCRATCH,
+    SITE,
     STATUS,
     T,
 )
@@ -36,14 +37,13 @@ from carsim.engine.records import (
 from carsim.engine.reduce import finish_reductions, reduce_step, start_reductions
 from carsim.engine.rules import (
     find_crossings,
-    finish_of,
     forget,
     land,
     look_inside,
     rearm,
     settle,
 )
-from carsim.engine.samples import evaluate
+from carsim.engine.samples import evaluate, finish_of
 from carsim.engine.status import Status
 
 _EVENT_LIMIT = int(Status.EVENT_LIMIT)
@@ -127,13 +127,17 @@ def follow_rules(
             for j in range(n):
                 if numbers[ACCEPTED, j] > 0.0:
                     find_crossings(n, j, observe, therapy, lanes, values, spare)
-        look_inside(n, observe, therapy, lanes, log, values[SCRATCH])
-        for j in range(n):
-            if numbers[ACCEPTED, j] > 0.0:
-                lanes.flags[AT_ONCE, j] = 0
-                if watching:
-                    rearm(n, j, finish_of(j, numbers), values[RIGHT], therapy, lanes)
+        look_inside(n, watching, observe, therapy, lanes, log, values[SCRATCH])
+        if watching:
+            for j in range(n):
+                # Not of a step that will be undone.
+                if numbers[ACCEPTED, j] > 0.0 and numbers[SITE, j] >= finish_of(j, numbers):
+                    rearm(
+                        n, j, finish_of(j, numbers), values[RIGHT], values[RIGHT - 1], therapy,
+                        lanes,
+                    )  # fmt: skip
     elif task == LAND:
+        lanes.flags[AT_ONCE, lane] = 0
         land(n, lane, values[LEFT], therapy, lanes, log)
 
 

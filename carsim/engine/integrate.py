@@ -21,6 +21,8 @@ from carsim.engine.layout import (
     CONTINUOUS,
     DIRECTION,
     DONE,
+    DURING,
+    EXACT,
     IDLE,
     LANE_STEPS,
     LIMIT,
@@ -31,6 +33,7 @@ from carsim.engine.layout import (
     NEXT,
     SOURCE,
     STREAM,
+    UNLESS,
     VISITS,
 )
 from carsim.engine.plan import (
@@ -186,7 +189,7 @@ def integrate(
     )
     log = Log(
         doses=np.zeros((n, n_items + len(rules)), dtype=np.int64),
-        count=np.zeros(n, dtype=np.int64),
+        n_lines=np.zeros(n, dtype=np.int64),
         lines=np.full((3, n, capacity), np.nan),
     )
     written = Written(
@@ -241,7 +244,7 @@ def integrate(
         final_time=written.final[:, 0],
         final_state=written.final[:, 1:],
         doses=log.doses,
-        log_count=log.count,
+        log_count=log.n_lines,
         log_time=log.lines[LINE_TIME],
         # A free line is NaN; what it would be as a whole number is nobody's business.
         log_event=np.nan_to_num(log.lines[LINE_EVENT]).astype(np.int64),
@@ -265,8 +268,11 @@ def _rules(rules: Rules) -> IntArray:
         (CONSECUTIVE, rules.consecutive),
         (AFTER, rules.after),
         (IDLE, rules.idle),
+        (DURING, rules.during),
+        (UNLESS, rules.unless),
         (CONTINUOUS, rules.watched),
         (STREAM, rules.stream),
+        (EXACT, (rules.source >= 0) & (rules.detection + rules.log_sd + rules.sd == 0.0)),
     ):
         table[row, : len(rules)] = values
     table[VISITS] = rules.visits
@@ -310,9 +316,9 @@ def _run(
     failures: list[BaseException] = []
 
     def cancel() -> None:
-        counters[CANCEL] = 1
-        # No lane finds another patient.
+        # First of all no lane finds another patient.
         counters[NEXT] = n
+        counters[CANCEL] = 1
 
     def work() -> None:
         try:

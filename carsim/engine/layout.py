@@ -47,7 +47,7 @@ CAP = 8
 ACCEPTED = 9
 """1 for an accepted step, 0 for a rejected one and for an idle lane."""
 LANDING = 10
-"""1 when the step goes to the boundary."""
+"""1 when the step ends exactly at a time that was set."""
 PART = 11
 """Fraction of the step that counts: less than 1 when an event cuts it short."""
 STEPS = 12
@@ -67,15 +67,17 @@ NEXT_VISIT = 21
 """Time of the next visit of any rule; infinity when none is left."""
 NEXT_DUE = 22
 """Time of the next action of what rules have started; infinity when there is none."""
-LANDING_SITE = 23
-"""Time inside the step at which a rule acts: the step is taken anew, up to there."""
+SITE = 23
+"""First time inside the step that must be landed on; infinity when there is none."""
 OLD_WISH = 24
 OLD_PREVIOUS = 25
 OLD_CAP = 26
 """What WISH, PREVIOUS and CAP were before the step, should it be taken anew."""
 LOOKS = 27
 """Time inside the step at which a lane's rules look; infinity when they do not."""
-N_NUMBERS = 28
+GOAL = 28
+"""Time at which the step ends."""
+N_NUMBERS = 29
 
 # Whole numbers of the lanes, shape (N_FLAGS, lanes).
 PATIENT = 0
@@ -90,7 +92,9 @@ AT_ONCE = 6
 """Events that fired without time passing."""
 DUE = 7
 """1 for a lane that has a time to save."""
-N_FLAGS = 8
+ANEW = 8
+"""1 when the step is taken anew, up to the boundary."""
+N_FLAGS = 9
 
 # Value vectors, shape (N_VALUES, (n_states + n_observables) * lanes): states and behind them
 # observables, so that source s of lane l is at s * lanes + l.
@@ -110,9 +114,11 @@ KIND, INDEX, ITEM, COUNTED = range(4)
 COURSE_KIND, TARGET, COURSE_ITEM = range(3)
 
 # What a rule is, shapes (N_RULE, n_rules) and (N_RULE_NUMBERS, n_rules).
-SOURCE, DIRECTION, LIMIT, CONSECUTIVE, AFTER, IDLE, CONTINUOUS, VISITS, STREAM = range(9)
-"""VISITS is the row of a rule's first visit; the next rule's is the end of its visits."""
-N_RULE = 9
+SOURCE, DIRECTION, LIMIT, CONSECUTIVE, AFTER, IDLE, DURING, UNLESS = range(8)
+CONTINUOUS, VISITS, STREAM, EXACT = range(8, 12)
+"""VISITS is the row of a rule's first visit; the next rule's is the end of its visits. EXACT is 1
+for a rule whose readings are the values themselves."""
+N_RULE = 12
 WAIT, SPACING, DETECTION, LOG_SD, SD = range(5)
 N_RULE_NUMBERS = 5
 
@@ -121,7 +127,9 @@ TIME, VALUE = range(2)
 
 # What a lane remembers of a rule, shape (N_RECALL, n_rules * lanes), lane-minor.
 HOLDS = 0
-"""1 while the condition of a rule that is watched continuously holds."""
+"""1 while the condition of a rule that is watched continuously holds; OWED when it was acted upon,
+but the step taken anew, or the one behind it, is not there yet."""
+OWED = 2.0
 FIRED = 1
 STREAK = 2
 """Visits in a row at which the condition held."""
@@ -136,11 +144,15 @@ SEEN = 6
 LATEST = 7
 """Time of the last firing."""
 BEFORE = 8
-"""Value before the jump of the last firing."""
-N_RECALL = 9
+"""Value at the last landing, before any jump."""
+DECIDED = 9
+"""1 for a rule that fires at the time that is looked at."""
+N_RECALL = 10
 
-# What rules have started, shape (N_STARTED, capacity * lanes); a free place has rule -1.
+# What rules have started, shape (N_STARTED, capacity * lanes).
 STARTED_RULE, STARTED_ROW, SINCE = range(3)
+FREE, ACTING = -1.0, -2.0
+"""In place of a rule: nobody is here; the one that is here is acting."""
 N_STARTED = 3
 
 # A line of the event log, shape (3, n_patients, capacity).

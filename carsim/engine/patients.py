@@ -9,6 +9,7 @@ from carsim.engine.atomic import fetch_and_add
 from carsim.engine.jit import inner
 from carsim.engine.layout import (
     ACCEPTED,
+    ANEW,
     AT_ONCE,
     BOUNDARY,
     END,
@@ -97,6 +98,7 @@ def load_patient(
         flags[PATIENT, lane] = -1
         numbers[RUNNING, lane] = 0.0
         numbers[SAVE_TIME, lane] = np.inf
+        numbers[NEXT_VISIT, lane] = np.inf
         return False
     flags[PATIENT, lane] = patient
     for i in range(patients.y0.shape[1]):
@@ -119,6 +121,7 @@ def load_patient(
     flags[FRESH, lane] = 1
     flags[JUMPED, lane] = 1
     flags[AT_ONCE, lane] = 0
+    flags[ANEW, lane] = 0
     flags[NEXT_STOP, lane] = therapy.stops.offsets[_owner(patient, therapy.stops.offsets)]
     position = 0
     n_times, n_sources = len(wanted.save_time), len(wanted.sources)

@@ -47,7 +47,7 @@ def philox(
 @inner
 def two_normals(stream: int, patient: int, visit: int) -> tuple[float, float]:
     """Two independent standard normal numbers (Box and Muller) for one visit of one patient."""
-    low, high = np.int64(0xFFFFFFFF), np.int64(32)
+    low, high = 0xFFFFFFFF, 32
     x0, x1, x2, x3 = philox(
         visit, 0, patient & low, patient >> high, stream & low, (stream >> high) & low
     )

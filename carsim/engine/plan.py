@@ -33,6 +33,8 @@ class Action(IntEnum):
     """An item is given no longer, and what it started ends."""
     RESTART = 7
     """Nothing but a landing and a new first step."""
+    RESET_STATE = 8
+    """As SET_STATE, but before everything else of the same instant."""
 
 
 class CourseKind(IntEnum):
@@ -171,6 +173,8 @@ class Rules:
     wait : float64 array, shape (n_rules,), time since its last firing
     spacing : float64 array, shape (n_rules,), least time between two firings
     idle : int64 array, shape (n_rules,), 1 for a rule that does not act while what it started runs
+    during : int64 array, shape (n_rules,), rule that must have something running; -1 for none
+    unless : int64 array, shape (n_rules,), rule that must have nothing running; -1 for none
     visits : int64 array, shape (n_rules + 1,), rows of `visit_time` by rule
     visit_time : float64 array, shape (n_visits,), ascending within a rule
     detection : float64 array, shape (n_rules,), readings below are zero
@@ -191,6 +195,8 @@ class Rules:
     wait: FloatArray
     spacing: FloatArray
     idle: IntArray
+    during: IntArray
+    unless: IntArray
     visits: IntArray
     visit_time: FloatArray
     detection: FloatArray
@@ -205,11 +211,25 @@ class Rules:
         """No rule for any of `n_patients`."""
         whole, number = np.empty(0, dtype=np.int64), np.empty(0)
         return cls(
-            *(whole, whole, whole, whole, whole, whole, number, number, whole),
-            np.zeros(1, dtype=np.int64),
-            *(number, number, number, number, whole),
-            np.empty((n_patients, 0)),
-            Stops.none(0),
+            source=whole,
+            direction=whole,
+            watched=whole,
+            limit=whole,
+            consecutive=whole,
+            after=whole,
+            wait=number,
+            spacing=number,
+            idle=whole,
+            during=whole,
+            unless=whole,
+            visits=np.zeros(1, dtype=np.int64),
+            visit_time=number,
+            detection=number,
+            log_sd=number,
+            sd=number,
+            stream=whole,
+            threshold=np.empty((n_patients, 0)),
+            actions=Stops.none(0),
         )
 
     def __len__(self) -> int:

@@ -123,12 +123,12 @@ class Log(NamedTuple):
     Attributes
     ----------
     doses : int64 array, shape (n_patients, n_items + n_rules)
-    count : int64 array, shape (n_patients,)
+    n_lines : int64 array, shape (n_patients,)
     lines : float64 array, shape (3, n_patients, capacity), event, time and value
     """
 
     doses: IntArray
-    count: IntArray
+    n_lines: IntArray
     lines: FloatArray
 
 

@@ -11,61 +11,59 @@ from collections.abc import Callable
 
 import numpy as np
 
-from carsim.engine.actions import act, count, note
+from carsim.engine.actions import act, count, note, rank
 from carsim.engine.jit import inner
 from carsim.engine.layout import (
     ACCEPTED,
+    ACTING,
     AFTER,
     BEFORE,
     BOUNDARY,
-    CAP,
     CONSECUTIVE,
     CONTINUOUS,
     COURSE_ITEM,
     CROSSING,
+    DECIDED,
     DETECTION,
     DIRECTION,
+    DURING,
     END,
-    EXTINCT_PART,
+    EXACT,
     FIRED,
+    FREE,
     FRESH,
     HOLDS,
     IDLE,
     JUMPED,
-    LANDING,
-    LANDING_SITE,
+    KIND,
     LATEST,
     LIMIT,
     LOG_SD,
     LOOKS,
     NEXT_DUE,
     NEXT_VISIT,
-    OLD_CAP,
-    OLD_PREVIOUS,
-    OLD_WISH,
+    OWED,
     PART,
     PATIENT,
     PENDING,
-    PREVIOUS,
-    REJECTED,
     SAMPLES,
     SD,
     SEEN,
     SINCE,
+    SITE,
     SOURCE,
     SPACING,
     STARTED_ROW,
     STARTED_RULE,
     STATUS,
-    STEPS,
     STREAK,
     STREAM,
     THETA,
     TIME,
+    UNLESS,
     VISIT,
     VISITS,
     WAIT,
-    WISH,
     H,
     T,
 )
@@ -73,13 +71,15 @@ from carsim.engine.patients import set_boundary
 from carsim.engine.philox import two_normals
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.records import Lanes, Log, Therapy
-from carsim.engine.samples import evaluate_inside, locate
+from carsim.engine.samples import evaluate_inside, finish_of, locate
 from carsim.engine.status import Status
 
 _EVENT_LIMIT = int(Status.EVENT_LIMIT)
 # Visits come from a grid: a spacing of eight hours is met by visits eight hours apart, whatever the
 # last digit of their times.
 NEARLY = 1.0 - 1e-9
+# A value that lies on its threshold may be rounded to either side of it.
+ROUNDING = 1e-14
 
 
 @inner
@@ -100,9 +100,10 @@ def forget(n: int, lane: int, therapy: Therapy, lanes: Lanes) -> None:
     start = lanes.numbers[T, lane]
     for rule in range(therapy.rules.shape[1] - 1):
         k = rule * n + lane
-        lanes.recall[HOLDS, k] = 0
-        lanes.recall[FIRED, k] = 0
-        lanes.recall[STREAK, k] = 0
+        lanes.recall[HOLDS, k] = 0.0
+        lanes.recall[FIRED, k] = 0.0
+        lanes.recall[STREAK, k] = 0.0
+        lanes.recall[DECIDED, k] = 0.0
         visit = therapy.rules[VISITS, rule]
         while visit < therapy.rules[VISITS, rule + 1] and therapy.visit_time[visit] < start:
             visit += 1
@@ -111,20 +112,35 @@ def forget(n: int, lane: int, therapy: Therapy, lanes: Lanes) -> None:
         lanes.recall[PENDING, k] = np.inf
         lanes.recall[LATEST, k] = -np.inf
     for place in range(lane, lanes.started.shape[1], n):
-        lanes.started[STARTED_RULE, place] = -1
+        lanes.started[STARTED_RULE, place] = FREE
     lanes.numbers[NEXT_DUE, lane] = np.inf
-    set_next_visit(n, lane, therapy, lanes)
+    set_next_visit(n, lane, -np.inf, therapy, lanes)
 
 
 @inner
-def set_next_visit(n: int, lane: int, therapy: Therapy, lanes: Lanes) -> None:
-    """Find the next visit of any rule that is not spent."""
+def is_shut(n: int, lane: int, rule: int, rules: IntArray, recall: FloatArray) -> bool:
+    """Whether a rule waits for another that has not fired yet: it need not look."""
+    gate = max(rules[AFTER, rule], rules[DURING, rule])
+    return gate >= 0 and recall[FIRED, gate * n + lane] == 0.0
+
+
+@inner
+def set_next_visit(n: int, lane: int, time: float, therapy: Therapy, lanes: Lanes) -> None:
+    """Find the next visit, behind a time, of any rule that has something to look for."""
     soonest = np.inf
     for rule in range(therapy.rules.shape[1] - 1):
         k = rule * n + lane
-        visit = np.int64(lanes.recall[VISIT, k])
-        left = visit < therapy.rules[VISITS, rule + 1]
-        if left and lanes.recall[FIRED, k] < therapy.rules[LIMIT, rule]:
+        if lanes.recall[FIRED, k] >= therapy.rules[LIMIT, rule]:
+            continue
+        if is_shut(n, lane, rule, therapy.rules, lanes.recall):
+            continue
+        visit = int(lanes.recall[VISIT, k])
+        last = therapy.rules[VISITS, rule + 1]
+        # Visits of a rule that was shut have gone by.
+        while visit < last and therapy.visit_time[visit] <= time:
+            visit += 1
+        lanes.recall[VISIT, k] = visit
+        if visit < last:
             soonest = min(soonest, therapy.visit_time[visit])
     lanes.numbers[NEXT_VISIT, lane] = soonest
 
@@ -156,12 +172,17 @@ def _reading(rule: int, patient: int, visit: int, value: float, therapy: Therapy
 
 @inner
 def _attend(
-    n: int, lane: int, rule: int, time: float, values: FloatArray, therapy: Therapy, lanes: Lanes
+    n: int,
+    lane: int,
+    rule: int,
+    time: float,
+    visit: int,
+    values: FloatArray,
+    therapy: Therapy,
+    lanes: Lanes,
 ) -> bool:
     """Look at a rule's condition on a visit; true if the rule fires."""
     k = rule * n + lane
-    visit = np.int64(lanes.recall[VISIT, k])
-    lanes.recall[VISIT, k] = visit + 1
     fired, latest = lanes.recall[FIRED, k], lanes.recall[LATEST, k]
     after = therapy.rules[AFTER, rule]
     if fired >= therapy.rules[LIMIT, rule]:
@@ -175,6 +196,14 @@ def _attend(
         holds = time - latest >= therapy.rule_numbers[SPACING, rule] * NEARLY
     if holds and therapy.rules[IDLE, rule] != 0:
         holds = not _is_busy(n, lane, rule, therapy, lanes)
+    if holds and therapy.rules[DURING, rule] >= 0:
+        holds = _is_busy(n, lane, therapy.rules[DURING, rule], therapy, lanes)
+    other = therapy.rules[UNLESS, rule]
+    if holds and other >= 0:
+        # Rules look in their order: the one before may be about to act.
+        holds = lanes.recall[DECIDED, other * n + lane] == 0.0
+        holds = holds and lanes.recall[PENDING, other * n + lane] > time
+        holds = holds and not _is_busy(n, lane, other, therapy, lanes)
     source = therapy.rules[SOURCE, rule]
     patient = lanes.flags[PATIENT, lane]
     lanes.recall[SEEN, k] = np.nan
@@ -216,7 +245,7 @@ def _fire(
         return
     owner = actions_of(patient, rule, therapy.actions.offsets, therapy.rules.shape[1] - 1)
     for place in range(lane, lanes.started.shape[1], n):
-        if lanes.started[STARTED_RULE, place] < 0:
+        if lanes.started[STARTED_RULE, place] == FREE:
             lanes.started[STARTED_RULE, place] = rule
             lanes.started[STARTED_ROW, place] = therapy.actions.offsets[owner]
             lanes.started[SINCE, place] = time
@@ -226,28 +255,38 @@ def _fire(
 
 @inner
 def _carry_out(n: int, lane: int, time: float, therapy: Therapy, lanes: Lanes, log: Log) -> bool:
-    """Do what is due of all that rules have started, rule by rule; true if anything was."""
+    """Do what is due of all that rules have started; true if anything was."""
     n_rules = therapy.rules.shape[1] - 1
     patient = lanes.flags[PATIENT, lane]
     schedule = therapy.actions
     acted = False
-    for rule in range(n_rules):
-        last = schedule.offsets[actions_of(patient, rule, schedule.offsets, n_rules) + 1]
+    while True:
+        # An action may end what others would do, so look again before each.
+        next_place, first, since = -1, 0, np.inf
         for place in range(lane, lanes.started.shape[1], n):
-            # An action may discontinue what it belongs to: look again before each.
-            while (
-                lanes.started[STARTED_RULE, place] == rule
-                and lanes.started[SINCE, place]
-                + schedule.numbers[TIME, np.int64(lanes.started[STARTED_ROW, place])]
-                <= time
-            ):
-                row = np.int64(lanes.started[STARTED_ROW, place])
-                lanes.started[STARTED_ROW, place] = row + 1
-                if row + 1 >= last:
-                    lanes.started[STARTED_RULE, place] = -1
-                act(n, lane, row, schedule, therapy, lanes)
-                count(n, lane, row, schedule, lanes, log)
-                acted = True
+            rule = int(lanes.started[STARTED_RULE, place])
+            if rule < 0:
+                continue
+            row = int(lanes.started[STARTED_ROW, place])
+            begun = lanes.started[SINCE, place]
+            if begun + schedule.numbers[TIME, row] > time:
+                continue
+            # By kind, then by rule, and of one rule the oldest firing first.
+            order = rank(schedule.table[KIND, row]) * n_rules + rule
+            if next_place < 0 or order < first or (order == first and begun < since):
+                next_place, first, since = place, order, begun
+        if next_place < 0:
+            break
+        row = int(lanes.started[STARTED_ROW, next_place])
+        rule = int(lanes.started[STARTED_RULE, next_place])
+        last = schedule.offsets[actions_of(patient, rule, schedule.offsets, n_rules) + 1]
+        # What a rule does cannot end this very firing, but those before it.
+        lanes.started[STARTED_RULE, next_place] = ACTING
+        act(n, lane, row, schedule, therapy, lanes)
+        count(n, lane, row, schedule, lanes, log)
+        lanes.started[STARTED_ROW, next_place] = row + 1
+        lanes.started[STARTED_RULE, next_place] = rule if row + 1 < last else FREE
+        acted = True
     if acted:
         lanes.flags[FRESH, lane] = 1
         lanes.flags[JUMPED, lane] = 1
@@ -260,7 +299,7 @@ def _set_next_due(n: int, lane: int, therapy: Therapy, lanes: Lanes) -> None:
     soonest = np.inf
     for place in range(lane, lanes.started.shape[1], n):
         if lanes.started[STARTED_RULE, place] >= 0:
-            row = np.int64(lanes.started[STARTED_ROW, place])
+            row = int(lanes.started[STARTED_ROW, place])
             soonest = min(soonest, lanes.started[SINCE, place] + therapy.actions.numbers[TIME, row])
     lanes.numbers[NEXT_DUE, lane] = soonest
     set_boundary(n, lane, therapy, lanes)
@@ -292,14 +331,15 @@ def find_crossings(
             continue
         source, direction = therapy.rules[SOURCE, rule], therapy.rules[DIRECTION, rule]
         threshold = therapy.threshold[patient, rule]
-        holds = lanes.recall[HOLDS, k] == 1
+        holds = lanes.recall[HOLDS, k]
+        decided = _decided(k, lanes.recall)
         for s in range(1, SAMPLES):
             moment = t + part * (s / (SAMPLES - 1)) * h
-            # What has been acted upon holds until then, should the step be taken anew.
-            now = moment <= lanes.recall[LATEST, k] or beyond(
-                direction, values[s, source * n + lane], threshold
-            )
-            if now and not holds:
+            if moment <= decided:
+                continue
+            value, last = values[s, source * n + lane], values[s - 1, source * n + lane]
+            now = _goes_on(holds, direction, value, last, threshold)
+            if now == 1.0 and holds == 0.0:
                 theta = locate(
                     n, lane, source, threshold, direction,
                     part * ((s - 1) / (SAMPLES - 1)), part * (s / (SAMPLES - 1)),
@@ -311,29 +351,69 @@ def find_crossings(
 
 
 @inner
+def _decided(k: int, recall: FloatArray) -> float:
+    """Time until which a rule's condition is known to hold no sooner."""
+    pending = recall[PENDING, k]
+    return max(recall[LATEST, k], pending if pending < np.inf else -np.inf)
+
+
+@inner
+def _goes_on(holds: float, direction: int, value: float, last: float, threshold: float) -> float:
+    """What becomes of a condition, HOLDS, when a value follows the last one.
+
+    What was acted upon may still be on its way to the threshold, which the step that was undone,
+    with another error, had crossed: it is over when it moves away.
+    """
+    if beyond(direction, value, threshold):
+        return 1.0
+    noise = ROUNDING * max(abs(value), abs(threshold))
+    if holds == 1.0 and direction * (value - threshold) >= -noise:
+        return 1.0
+    return OWED if holds == OWED and direction * (value - last) >= -noise else 0.0
+
+
+@inner
 def rearm(
-    n: int, lane: int, time: float, values: FloatArray, therapy: Therapy, lanes: Lanes
+    n: int,
+    lane: int,
+    time: float,
+    values: FloatArray,
+    before: FloatArray,
+    therapy: Therapy,
+    lanes: Lanes,
 ) -> None:
-    """Forget the conditions that do not hold at a time, so that their rules may fire again."""
+    """Forget the conditions that hold no longer at the end of a step, so that rules fire again."""
+    patient = lanes.flags[PATIENT, lane]
+    for rule in range(therapy.rules.shape[1] - 1):
+        k = rule * n + lane
+        if therapy.rules[CONTINUOUS, rule] == 0 or _decided(k, lanes.recall) > time:
+            continue
+        j = therapy.rules[SOURCE, rule] * n + lane
+        direction, threshold = therapy.rules[DIRECTION, rule], therapy.threshold[patient, rule]
+        now = _goes_on(lanes.recall[HOLDS, k], direction, values[j], before[j], threshold)
+        if lanes.recall[HOLDS, k] != 0.0:
+            lanes.recall[HOLDS, k] = now
+
+
+@inner
+def _rearm_jumped(n: int, lane: int, values: FloatArray, therapy: Therapy, lanes: Lanes) -> None:
+    """Forget the conditions that a jump ended."""
     patient = lanes.flags[PATIENT, lane]
     for rule in range(therapy.rules.shape[1] - 1):
         if therapy.rules[CONTINUOUS, rule] == 0:
             continue
         k = rule * n + lane
-        latest = lanes.recall[LATEST, k]
         value = values[therapy.rules[SOURCE, rule] * n + lane]
-        # A step taken anew may end before a firing that is known already. The one that lands on it
-        # may end a little short of the threshold which the step before it had crossed: then only a
-        # jump tells that the condition is over.
-        if latest > time or (latest == time and value == lanes.recall[BEFORE, k]):
+        if lanes.recall[HOLDS, k] == OWED and value == lanes.recall[BEFORE, k]:
             continue
         if not beyond(therapy.rules[DIRECTION, rule], value, therapy.threshold[patient, rule]):
-            lanes.recall[HOLDS, k] = 0
+            lanes.recall[HOLDS, k] = 0.0
 
 
 @inner
 def look_inside(
     n: int,
+    watching: bool,
     observe: Callable[..., None],
     therapy: Therapy,
     lanes: Lanes,
@@ -344,11 +424,9 @@ def look_inside(
 
     What only starts later is started; at the first time at which a rule acts the step has to end.
     """
-    numbers = lanes.numbers
+    numbers, recall, rules = lanes.numbers, lanes.recall, therapy.rules
     theta, looks = numbers[THETA], numbers[LOOKS]
-    n_rules = therapy.rules.shape[1] - 1
-    for lane in range(n):
-        numbers[LANDING_SITE, lane] = np.inf
+    n_rules = rules.shape[1] - 1
     while True:
         wanted = False
         for lane in range(n):
@@ -357,11 +435,12 @@ def look_inside(
             if numbers[ACCEPTED, lane] == 0.0:
                 continue
             soonest = numbers[NEXT_VISIT, lane]
-            for rule in range(n_rules):
-                soonest = min(soonest, lanes.recall[CROSSING, rule * n + lane])
-            if soonest <= finish_of(lane, numbers) and soonest < min(
-                numbers[LANDING_SITE, lane], numbers[END, lane]
-            ):
+            if watching:
+                for rule in range(n_rules):
+                    soonest = min(soonest, recall[CROSSING, rule * n + lane])
+            # What is to be looked at on the very stop is looked at when the step lands on it.
+            last = min(numbers[SITE, lane], numbers[END, lane])
+            if soonest < last and soonest <= finish_of(lane, numbers):
                 share = (soonest - numbers[T, lane]) / numbers[H, lane]
                 theta[lane] = min(max(share, 0.0), numbers[PART, lane])
                 looks[lane] = soonest
@@ -370,70 +449,77 @@ def look_inside(
             break
         evaluate_inside(n, observe, lanes.p, numbers, lanes.vectors, scratch)
         for lane in range(n):
-            if looks[lane] < np.inf:
-                _decide(n, lane, looks[lane], scratch, therapy, lanes, log)
-    for lane in range(n):
-        site = numbers[LANDING_SITE, lane]
-        whole = numbers[LANDING, lane] > 0.0 and numbers[PART, lane] >= 1.0
-        if site < np.inf and not (whole and site == numbers[BOUNDARY, lane]):
-            numbers[BOUNDARY, lane] = site
-            numbers[ACCEPTED, lane] = 0.0
-            numbers[PART, lane] = 1.0
-            numbers[EXTINCT_PART, lane] = 2.0
-            numbers[WISH, lane] = numbers[OLD_WISH, lane]
-            numbers[PREVIOUS, lane] = numbers[OLD_PREVIOUS, lane]
-            numbers[CAP, lane] = numbers[OLD_CAP, lane]
-            numbers[STEPS, lane] -= 1.0
-            numbers[REJECTED, lane] += 1.0
-
-
-@inner
-def finish_of(lane: int, numbers: FloatArray) -> float:
-    """Time at which the step ends, exactly where it lands."""
-    if numbers[LANDING, lane] > 0.0 and numbers[PART, lane] >= 1.0:
-        return numbers[BOUNDARY, lane]
-    return numbers[T, lane] + numbers[PART, lane] * numbers[H, lane]
+            time = looks[lane]
+            if time == np.inf:
+                continue
+            soonest = np.inf
+            decided = False
+            patient = lanes.flags[PATIENT, lane]
+            for rule in range(n_rules):
+                k = rule * n + lane
+                if rules[CONTINUOUS, rule] != 0:
+                    if recall[CROSSING, k] == time:
+                        recall[CROSSING, k] = np.inf
+                        recall[HOLDS, k] = OWED
+                        recall[SEEN, k] = scratch[rules[SOURCE, rule] * n + lane]
+                        recall[DECIDED, k] = 1.0
+                        decided = True
+                    continue
+                visit = int(recall[VISIT, k])
+                last_visit = rules[VISITS, rule + 1]
+                if recall[FIRED, k] >= rules[LIMIT, rule] or visit >= last_visit:
+                    continue
+                if is_shut(n, lane, rule, rules, recall):
+                    continue
+                if therapy.visit_time[visit] == time:
+                    # Most visits end here; calls are what costs time.
+                    source, after = (
+                        rules[SOURCE, rule],
+                        max(rules[AFTER, rule], rules[DURING, rule]),
+                    )
+                    recall[VISIT, k] = visit + 1
+                    no = after >= 0 and recall[FIRED, after * n + lane] == 0.0
+                    if not no and rules[EXACT, rule] != 0:
+                        value = scratch[source * n + lane]
+                        no = not beyond(
+                            rules[DIRECTION, rule], value, therapy.threshold[patient, rule]
+                        )
+                    if no:
+                        recall[STREAK, k] = 0
+                    elif _attend(n, lane, rule, time, visit, scratch, therapy, lanes):
+                        recall[DECIDED, k] = 1.0
+                        decided = True
+                    visit += 1
+                if visit < last_visit and recall[FIRED, k] < rules[LIMIT, rule]:
+                    soonest = min(soonest, therapy.visit_time[visit])
+            numbers[NEXT_VISIT, lane] = soonest
+            if decided:
+                # All have looked; now they act, or note that they will.
+                for rule in range(n_rules):
+                    if recall[DECIDED, rule * n + lane] != 0.0:
+                        recall[DECIDED, rule * n + lane] = 0.0
+                        _decide(n, lane, rule, time, therapy, lanes, log)
+                set_next_visit(n, lane, time, therapy, lanes)
 
 
 @inner
 def _decide(
-    n: int,
-    lane: int,
-    time: float,
-    values: FloatArray,
-    therapy: Therapy,
-    lanes: Lanes,
-    log: Log,
+    n: int, lane: int, rule: int, time: float, therapy: Therapy, lanes: Lanes, log: Log
 ) -> None:
-    """Let all rules look that look at one time, before any of them acts."""
-    patient = lanes.flags[PATIENT, lane]
-    for rule in range(therapy.rules.shape[1] - 1):
-        k = rule * n + lane
-        if therapy.rules[CONTINUOUS, rule] != 0:
-            fires = lanes.recall[CROSSING, k] == time
-            if fires:
-                lanes.recall[CROSSING, k] = np.inf
-                lanes.recall[HOLDS, k] = 1
-                lanes.recall[SEEN, k] = values[therapy.rules[SOURCE, rule] * n + lane]
-        else:
-            visit = np.int64(lanes.recall[VISIT, k])
-            fires = visit < therapy.rules[VISITS, rule + 1] and therapy.visit_time[visit] == time
-            fires = fires and _attend(n, lane, rule, time, values, therapy, lanes)
-        if not fires:
-            continue
-        first = _first_due(patient, rule, therapy)
-        if first <= 0.0:
-            lanes.recall[PENDING, k] = time
-            lanes.numbers[LANDING_SITE, lane] = time
-            continue
-        _fire(n, lane, rule, time, therapy, lanes, log)
-        due = time + first
-        lanes.numbers[NEXT_DUE, lane] = min(lanes.numbers[NEXT_DUE, lane], due)
-        if due <= finish_of(lane, lanes.numbers):
-            lanes.numbers[LANDING_SITE, lane] = min(lanes.numbers[LANDING_SITE, lane], due)
-        elif lanes.numbers[LANDING, lane] == 0.0:
-            lanes.numbers[BOUNDARY, lane] = min(lanes.numbers[BOUNDARY, lane], due)
-    set_next_visit(n, lane, therapy, lanes)
+    """Let a rule fire at a time inside the step: there, if it acts at once, else from there on."""
+    k = rule * n + lane
+    first = _first_due(lanes.flags[PATIENT, lane], rule, therapy)
+    if first <= 0.0:
+        lanes.recall[PENDING, k] = time
+        lanes.numbers[SITE, lane] = time
+        lanes.numbers[BOUNDARY, lane] = min(lanes.numbers[BOUNDARY, lane], time)
+        return
+    _fire(n, lane, rule, time, therapy, lanes, log)
+    due = time + first
+    lanes.numbers[NEXT_DUE, lane] = min(lanes.numbers[NEXT_DUE, lane], due)
+    if due <= finish_of(lane, lanes.numbers):
+        lanes.numbers[SITE, lane] = min(lanes.numbers[SITE, lane], due)
+    lanes.numbers[BOUNDARY, lane] = min(lanes.numbers[BOUNDARY, lane], due)
 
 
 @inner
@@ -442,42 +528,51 @@ def land(n: int, lane: int, values: FloatArray, therapy: Therapy, lanes: Lanes, 
     time = lanes.numbers[T, lane]
     for rule in range(therapy.rules.shape[1] - 1):
         k = rule * n + lane
+        if therapy.rules[CONTINUOUS, rule] != 0:
+            lanes.recall[BEFORE, k] = values[therapy.rules[SOURCE, rule] * n + lane]
         if lanes.recall[PENDING, k] <= time:
             lanes.recall[PENDING, k] = np.inf
-            if therapy.rules[CONTINUOUS, rule] != 0:
-                lanes.recall[BEFORE, k] = values[therapy.rules[SOURCE, rule] * n + lane]
             _fire(n, lane, rule, time, therapy, lanes, log)
-    _carry_out(n, lane, time, therapy, lanes, log)
+    if time < lanes.numbers[END, lane]:
+        # What is due at the very end is not done, nor is what is scheduled for it.
+        _carry_out(n, lane, time, therapy, lanes, log)
     _set_next_due(n, lane, therapy, lanes)
-    set_next_visit(n, lane, therapy, lanes)
+    set_next_visit(n, lane, time, therapy, lanes)
 
 
 @inner
 def settle(n: int, lane: int, values: FloatArray, therapy: Therapy, lanes: Lanes) -> bool:
-    """Find one rule whose condition a jump made true, or whose visit is at the start.
+    """Find the rules whose visit is at the start, and those whose condition a jump made true.
 
-    It is left pending for `land`. All are armed again before one acts: its action may make another
-    true once more.
+    They are left pending for `land`. All are armed again before any acts: its action may make
+    another true once more.
     """
     patient, time = lanes.flags[PATIENT, lane], lanes.numbers[T, lane]
-    rearm(n, lane, time, values, therapy, lanes)
-    for rule in range(therapy.rules.shape[1] - 1):
+    _rearm_jumped(n, lane, values, therapy, lanes)
+    n_rules = therapy.rules.shape[1] - 1
+    found = False
+    for rule in range(n_rules):
         k = rule * n + lane
+        visit = int(lanes.recall[VISIT, k])
+        if visit < therapy.rules[VISITS, rule + 1] and therapy.visit_time[visit] <= time:
+            lanes.recall[VISIT, k] = visit + 1
+            if _attend(n, lane, rule, time, visit, values, therapy, lanes):
+                lanes.recall[PENDING, k] = time
+                found = True
+    for rule in range(n_rules):
         if therapy.rules[CONTINUOUS, rule] == 0:
-            visit = np.int64(lanes.recall[VISIT, k])
-            here = visit < therapy.rules[VISITS, rule + 1] and therapy.visit_time[visit] <= time
-            if not here or not _attend(n, lane, rule, time, values, therapy, lanes):
-                continue
-        else:
-            value = values[therapy.rules[SOURCE, rule] * n + lane]
-            holds = beyond(therapy.rules[DIRECTION, rule], value, therapy.threshold[patient, rule])
-            if not holds or lanes.recall[HOLDS, k] == 1:
-                continue
-            lanes.recall[HOLDS, k] = 1
-            if lanes.recall[FIRED, k] >= therapy.rules[LIMIT, rule]:
-                continue
-            lanes.recall[SEEN, k] = value
+            continue
+        k = rule * n + lane
+        value = values[therapy.rules[SOURCE, rule] * n + lane]
+        holds = beyond(therapy.rules[DIRECTION, rule], value, therapy.threshold[patient, rule])
+        if not holds or lanes.recall[HOLDS, k] != 0.0:
+            continue
+        lanes.recall[HOLDS, k] = 1.0
+        if lanes.recall[FIRED, k] >= therapy.rules[LIMIT, rule]:
+            continue
+        lanes.recall[SEEN, k] = value
         lanes.recall[PENDING, k] = time
-        return True
-    set_next_visit(n, lane, therapy, lanes)
-    return False
+        found = True
+    if not found:
+        set_next_visit(n, lane, time, therapy, lanes)
+    return found

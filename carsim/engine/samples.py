@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from carsim.engine.jit import inner
-from carsim.engine.layout import K1, K2, K3, MOMENT, NEW, PART, SAMPLES, SCRATCH, THETA, H, T, Y
+from carsim.engine.layout import (
+    GOAL,
+    K1,
+    K2,
+    K3,
+    LANDING,
+    MOMENT,
+    NEW,
+    PART,
+    SAMPLES,
+    SCRATCH,
+    THETA,
+    H,
+    T,
+    Y,
+)
 from carsim.engine.pack import WIDTH, load, store
 from carsim.engine.plan import FloatArray
 
@@ -26,6 +41,14 @@ def evaluate(
         store(out, k, load(y, k))
     if len(out) > size:
         observe(n, numbers[T], y, p, out[size:])
+
+
+@inner
+def finish_of(lane: int, numbers: FloatArray) -> float:
+    """Time at which the step of a lane ends, exactly where it lands."""
+    if numbers[LANDING, lane] > 0.0 and numbers[PART, lane] >= 1.0:
+        return numbers[GOAL, lane]
+    return numbers[T, lane] + numbers[PART, lane] * numbers[H, lane]
 
 
 @inner

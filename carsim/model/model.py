@@ -275,6 +275,14 @@ class Model:
         """Return the unit of a state, observable, parameter or route, as declared."""
         return str(self._declaration(name).unit)
 
+    def dose_unit(self, into: str) -> str:
+        """Return the unit of what is given into a route or a state.
+
+        A route may bear the name of what is measured of it, in another unit: tocilizumab is given
+        in mg and seen in ug/mL.
+        """
+        return str(self.routes[into].unit) if into in self.routes else self.unit_of(into)
+
     def words_of(self, name: str) -> str:
         """Return the description of a state, observable, parameter or route."""
         return str(self._declaration(name).words)

@@ -163,7 +163,8 @@ def _grouping(dataset: xr.Dataset) -> str | None:
         if coordinate.dtype.kind not in "OUST" or coordinate.ndim != 1:
             continue
         count = len(np.unique(coordinate.values.astype(str)))
-        is_dimension = coordinate.dims == (name,) and name != "patient"
+        # Items of the therapy are no groups of patients.
+        is_dimension = coordinate.dims == (name,) and name not in ("patient", "item")
         if 2 <= count <= MOST_GROUPS and (is_dimension or coordinate.dims == ("patient",)):
             candidates.append((not is_dimension, count, str(name)))
     return min(candidates)[2] if candidates else None

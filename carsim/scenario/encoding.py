@@ -7,7 +7,7 @@ import dataclasses
 import math
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -49,8 +49,7 @@ def encode(value: object) -> Any:
         return [encode(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         # All fields, so that a later default cannot change a stored run.
-        given = {name: encode(item) for name, item in fields_of(value).items() if item is not None}
-        return {"class": type(value).__name__, **given}
+        return {"class": type(value).__name__, **_encode_fields(value)}
     raise ScenarioError(f"{value!r} cannot be written as JSON: it is a {type(value).__name__}.")
 
 
@@ -88,6 +87,16 @@ def decode(value: Any, classes: Mapping[str, type]) -> Any:
         given = {key: decode(item, classes) for key, item in value.items() if key != "class"}
         return classes[name](**given)
     raise ScenarioError(f"A stored scenario holds {value!r}, which carsim did not write.")
+
+
+def _encode_fields(value: object) -> dict[str, Any]:
+    """Encode the fields of a dataclass, without those that are None by default and None here."""
+    empty = {field.name for field in dataclasses.fields(cast(Any, value)) if field.default is None}
+    return {
+        name: encode(item)
+        for name, item in fields_of(value).items()
+        if item is not None or name not in empty
+    }
 
 
 def _encode_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:

@@ -19,7 +19,8 @@ Values: TypeAlias = Mapping[str, PerPatient]
 RESERVED = frozenset(
     {
         *("time", "patient", "point", "arm", "event", "status", "n_steps", "n_rejected"),
-        *("event_patient", "event_time", "event_name", "event_value", "dose"),
+        *("event_patient", "event_time", "event_name", "event_action", "event_value"),
+        *("item", "doses_given", "dose"),
     }
 )
 """Names that the result itself uses."""

@@ -18,7 +18,7 @@ from carsim.therapy.values import FloatArray, per_patient_fields
 
 FIXED = ("model", "population.size", "save_at", "outputs", "check_tolerance", "solver.threads")
 WHOLE = ("population.seed", "solver.max_steps", "solver.block_size")
-TIMES = ("at", "start", "stop", "duration", "every", "until")
+TIMES = ("at", "start", "stop", "duration", "every", "until", "lag", "delay", "spacing", "wait")
 
 
 def is_vector(scenario: Scenario, axis: Axis) -> bool:
@@ -43,6 +43,12 @@ def is_membership(scenario: Scenario, path: str) -> bool:
 
 def takes_arrays(scenario: Scenario, rest: str) -> bool:
     """Whether a field of a therapy item, or of a part of it, can differ between patients."""
+    part, field = therapy_part(scenario, rest)
+    return part is not None and field in per_patient_fields(part)
+
+
+def therapy_part(scenario: Scenario, rest: str) -> tuple[Item | None, str]:
+    """Find an item, or a part of one such as the first thing that a rule does, and its field."""
     part: Any = scenario.therapy
     *path, field = rest.split(".")
     for key in path:
@@ -52,13 +58,7 @@ def takes_arrays(scenario: Scenario, rest: str) -> bool:
             part = part[int(key)] if key.isdecimal() and int(key) < len(part) else None
         else:
             part = getattr(part, key, None)
-    return isinstance(part, Item) and field in per_patient_fields(part)
-
-
-def therapy_part(scenario: Scenario, rest: str) -> tuple[str, str]:
-    """Name of the item and of its field."""
-    item, _, field = rest.partition(".")
-    return item, field
+    return part if isinstance(part, Item) else None, field
 
 
 def replaced(scenario: Scenario, path: str, value: Any) -> Scenario:
@@ -120,8 +120,8 @@ def unit_of(scenario: Scenario, path: str) -> str:
     if family in ("parameters", "initial"):
         return model.unit_of(rest)
     if family == "therapy":
-        name, field = therapy_part(scenario, rest)
-        return _unit_of_field(scenario, scenario.therapy[name], field)
+        part, field = therapy_part(scenario, rest)
+        return "" if part is None else _unit_of_field(scenario, part, field)
     if family == "population":
         parts = rest.split(".")
         name, setting = ".".join(parts[1:-1]), parts[-1]
@@ -208,12 +208,14 @@ def _unit_of_field(scenario: Scenario, item: Item, field: str) -> str:
     model = scenario.model
     if field in TIMES:
         return model.time_unit
-    target = getattr(item, "into", None) or getattr(item, "parameter", None)
-    target = target or getattr(item, "when", None)
-    if field in ("amount", "value", "above", "below") and target is not None:
+    into = getattr(item, "into", None)
+    if field == "amount" and into is not None:
+        return model.dose_unit(into)
+    if field == "rate" and into is not None:
+        return f"{model.dose_unit(into)}/{model.time_unit}"
+    target = getattr(item, "parameter", None) or getattr(item, "when", None)
+    if field in ("value", "above", "below") and target is not None:
         return model.unit_of(target)
-    if field == "rate" and target is not None:
-        return f"{model.unit_of(target)}/{model.time_unit}"
     return "" if field in ("into", "parameter", "when") else "1"
 
 

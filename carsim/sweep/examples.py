@@ -151,7 +151,8 @@ def _course(
         name = scenario.population.mixture.name
         labels[name] = ("patient", np.array([kind], dtype=object))
     kept = [name for name, each in dataset.data_vars.items() if "time" in each.dims]
-    plain = dataset[kept].drop_vars([c for c in dataset.coords if c != "time"])
+    courses = dataset[kept]
+    plain = courses.drop_vars([c for c in courses.coords if c != "time"])
     return plain.assign_coords(labels)
 
 

@@ -1,4 +1,4 @@
-"""What is done to a patient: doses, infusions, windows, covariates, rules, regimens."""
+"""What is done to a patient: doses, infusions, windows, covariates, rules, strategies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from carsim.therapy.compile import (
 )
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.expand import People
-from carsim.therapy.regimens import Bundle, Regimen, flatten
+from carsim.therapy.regimens import Bundle, Choice, Regimen, flatten
 from carsim.therapy.rules import (
     Assay,
     Discontinue,
@@ -25,18 +25,23 @@ from carsim.therapy.rules import (
     SetState,
 )
 from carsim.therapy.sources import Sources
+from carsim.therapy.strategies import STRATEGIES
+from carsim.therapy.table import EventTable, read_events
 from carsim.therapy.values import Item
 from carsim.therapy.windows import Covariate, Reset, Window
 
 __all__ = [
     "ACTIONS",
     "ITEMS",
+    "STRATEGIES",
     "Assay",
     "Bundle",
+    "Choice",
     "Compiled",
     "Covariate",
     "Discontinue",
     "Dose",
+    "EventTable",
     "Hazard",
     "Infusion",
     "Item",
@@ -56,6 +61,7 @@ __all__ = [
     "flatten",
     "item_names",
     "most_actions",
+    "read_events",
 ]
 
 ITEMS: Mapping[str, type[Item]] = MappingProxyType(
@@ -68,6 +74,8 @@ ITEMS: Mapping[str, type[Item]] = MappingProxyType(
         "rule": Rule,
         "hazard": Hazard,
         "regimen": Regimen,
+        "choice": Choice,
+        **STRATEGIES,
     }
 )
 """Therapy items by the name that config files use."""

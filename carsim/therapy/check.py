@@ -72,6 +72,7 @@ def _check_item(where: str, item: Item, model: Model, start: float, stop: FloatA
         if item.start is None:
             raise ScenarioError(f"{where}: start is missing. Say when the window begins.")
         _check_window(where, item, model)
+        window_times(where, item, start, stop)
     elif isinstance(item, Covariate):
         _check_parameter(where, item.parameter, model)
         check_bounds(where, model, item.parameter, columns(item.value))
@@ -115,11 +116,12 @@ def _check_answer(
         if item.when is not None:
             check_source(model, item.when, where, "when")
         _check_visits(where, item, start, float(np.max(stop)))
-        if item.after is not None:
-            rules = [name for name, other in therapy.items() if isinstance(other, Rule | Hazard)]
-            if item.after not in rules:
+        rules = [name for name, other in therapy.items() if isinstance(other, Rule | Hazard)]
+        for field in ("after", "while_running", "unless"):
+            name = getattr(item, field)
+            if name is not None and name not in rules:
                 raise ScenarioError(
-                    f"{where}: after: " + unknown("rule", item.after, rules, "the therapy")
+                    f"{where}: {field}: " + unknown("rule", name, rules, "the therapy")
                 )
     for position, action in enumerate(item.actions):
         _check_action(f"{where}.do[{position}]", action, model, therapy, stop - start)
@@ -240,7 +242,7 @@ def _check_begins(where: str, field: str, times: FloatArray, start: float) -> No
     early = times < start
     if early.any():
         earliest = float(times[early].min())
-        who = _who(np.any(early, axis=1))
+        who = _who(early)
         raise ScenarioError(
             f"{where}: {field} = {earliest:g}{who} lies before the simulation, which starts at "
             f"{start:g}. What is given before the start is never simulated: set start = "
@@ -264,7 +266,7 @@ def _check_windows(therapy: Mapping[str, Item], start: float, stop: FloatArray) 
             end = min(float(ends[row, k, m]), float(np.max(stop)))
             raise ScenarioError(
                 f"therapy.{one} and therapy.{other} both give {first.parameter} a value from "
-                f"{float(begins[row, k, m]):g} to {end:g}{_who(both.any(axis=(1, 2)))}. End "
+                f"{float(begins[row, k, m]):g} to {end:g}{_who(both)}. End "
                 f"one before the other begins, or use scale for one of them."
             )
 
@@ -309,7 +311,10 @@ def _check_order_of_rules(therapy: Mapping[str, Item]) -> None:
             item = therapy[item.after]
 
 
-def _who(rows: NDArray[np.bool_]) -> str:
+def _who(table: NDArray[np.bool_]) -> str:
+    """Name the first patient with something true; nobody where the table is that of all."""
+    flat = np.reshape(table, (table.shape[0], -1))
+    rows = np.asarray(flat.any(axis=1))
     return "" if len(rows) == 1 else f" (patient {int(np.flatnonzero(rows)[0])})"
 
 

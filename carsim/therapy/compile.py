@@ -1,8 +1,9 @@
 """A therapy turned into stops, courses and rules for the engine.
 
-Coincident actions are applied in the order of `Order`: resets, discontinuations, parameters,
-windows, states of a steady state, edges of infusions, doses; within one of these in the order in
-which the therapy lists its items. What rules do comes after what is scheduled.
+Coincident actions are applied in the order of `Order`: resets, steady states that replace,
+discontinuations, parameters, windows, steady states that add, edges of infusions, doses; within one
+of these in the order in which the therapy lists its items. What rules do comes after what is
+scheduled.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.engine.plan import Action, CourseKind, Courses, Rules, Stops
+from carsim.errors import ScenarioError
 from carsim.streams import key, uniforms
 from carsim.therapy.check import check_bounds
 from carsim.therapy.doses import Dose, Infusion
@@ -23,13 +25,10 @@ from carsim.therapy.expand import (
     People,
     administration,
     narrow,
-    nominal_times,
     repeats,
-    resolved,
     window_times,
 )
 from carsim.therapy.rules import (
-    MOST_FIRINGS,
     Assay,
     Discontinue,
     Hazard,
@@ -38,7 +37,7 @@ from carsim.therapy.rules import (
     SetState,
 )
 from carsim.therapy.sources import Sources
-from carsim.therapy.steady import Solve, before_record, period
+from carsim.therapy.steady import Solve, Train, before_record, period, train
 from carsim.therapy.timeline import Actions, Order, changed_only, running, to_stops
 from carsim.therapy.values import FloatArray, Item, columns
 from carsim.therapy.visits import visits_of
@@ -143,9 +142,16 @@ class _Compiler:
         self.targets: list[int] = []
         self.owners: list[int] = []
         self.levels: list[FloatArray] = []
+        self.routes: dict[str, list[tuple[int, FloatArray]]] = {}
 
     def run(self) -> Compiled:
-        cuts = self._cuts()
+        trains = {
+            name: train(f"therapy.{name}", item, self.model, self.people, self.stop)
+            for name in self.scheduled
+            if isinstance(item := self.therapy[name], Dose | Infusion) and item.steady_state
+        }
+        states = {name: self._steady_states(name, given) for name, given in trains.items()}
+        cuts = self._cuts(trains, states)
         actions: list[Actions] = []
         for name in self.scheduled:
             item = self.therapy[name]
@@ -158,8 +164,13 @@ class _Compiler:
             elif isinstance(item, Dose | Infusion):
                 given = administration(name, item, self.model, self.people, self.stop)
                 if item.steady_state:
-                    actions += self._steady_state(name, item, given)
-                actions += self._given(name, item, given, cuts)
+                    actions += states[name]
+                    earlier = before_record(f"therapy.{name}", item, trains[name])
+                    if earlier.begins.shape[1]:
+                        earlier = self._cut(name, earlier, cuts)
+                        actions += self._entering(name, item, earlier, counted=False)
+                given = self._cut(name, given, cuts)
+                actions += self._entering(name, item, given, counted=True)
         rules = self._rules()
         return Compiled(
             to_stops(actions, len(self.people)), self._courses(), rules, len(self.scheduled)
@@ -221,6 +232,10 @@ class _Compiler:
         kind = CourseKind.FACTOR if window.value is None else CourseKind.VALUE
         given = window.scale if window.value is None else window.value
         assert given is not None
+        if window.scale is not None:
+            # A factor of 1 changes nothing, and a stop would cost a restart.
+            idle = columns(window.scale) == 1.0
+            begins, ends = np.where(idle, np.inf, begins), np.where(idle, np.inf, ends)
         course = self._course(kind, parameter, name, columns(given))
         return [self._edges(Order.WINDOW, course, name, begins, ends)]
 
@@ -294,7 +309,7 @@ class _Compiler:
         return [
             Actions(
                 Order.RESET,
-                Action.SET_STATE,
+                Action.RESET_STATE,
                 state,
                 time,
                 narrow(self.people.initial[:, state]),
@@ -322,40 +337,38 @@ class _Compiler:
         ]
 
     def _states_of(self, reset: Reset) -> set[int]:
-        if not reset.states:
-            return set(range(len(self.model.states)))
-        return {self.model.state_index[name] for name in reset.states}
+        return states_of(self.model, reset)
 
     def _reached(self, name: str) -> set[int]:
-        """States that an item gives into."""
-        item = self.therapy[name]
-        parts = item.actions if isinstance(item, Rule | Hazard) else (item,)
-        return {
-            state
-            for part in parts
-            if isinstance(part, Dose | Infusion)
-            for state, _ in routed(self.model, part.into, self.people.parameters)
-        }
+        return given_into(self.model, self.therapy[name], self.people.parameters)
 
     # Doses and infusions
 
-    def _given(
+    def _routed(self, into: str) -> list[tuple[int, FloatArray]]:
+        if into not in self.routes:
+            self.routes[into] = routed(self.model, into, self.people.parameters)
+        return self.routes[into]
+
+    def _cut(
         self,
         name: str,
-        item: Dose | Infusion,
         given: Administration,
         cuts: Sequence[tuple[FloatArray, set[int], str]],
-    ) -> list[Actions]:
-        for time, states, owner in cuts:
-            if owner != name and self._reached(name) & states:
-                given = _cut(given, time)
-        return self._entering(name, item, given, counted=True)
+    ) -> Administration:
+        """End what was ordered before a reset, or before a steady state that replaces it."""
+        reached = self._reached(name)
+        times = [time for time, states, owner in cuts if owner != name and reached & states]
+        if not times:
+            return given
+        rows = max(len(time) for time in times)
+        wide = [np.broadcast_to(time, (rows, time.shape[1])) for time in times]
+        return _cut(given, np.concatenate(wide, axis=1))
 
     def _entering(
         self, name: str, item: Dose | Infusion, given: Administration, *, counted: bool
     ) -> list[Actions]:
         actions = []
-        for state, fraction in routed(self.model, item.into, self.people.parameters):
+        for state, fraction in self._routed(item.into):
             if isinstance(item, Dose):
                 ones = np.full((1, 1), int(counted), dtype=np.int64)
                 amount = given.level * fraction
@@ -389,32 +402,32 @@ class _Compiler:
             counted = False
         return actions
 
-    def _steady_state(
-        self, name: str, item: Dose | Infusion, given: Administration
-    ) -> list[Actions]:
+    def _steady_states(self, name: str, given: Train) -> list[Actions]:
+        """Set or add the states that an item with a steady state determines."""
+        item = self.therapy[name]
+        assert isinstance(item, Dose | Infusion)
+        fractions = self._routed(item.into)
+        parameters = self._parameters_at(given.time)
+        if not np.isfinite(given.time).any():
+            return []
         where = f"therapy.{name}"
-        model, people = self.model, self.people
-        time = given.begins[:, :1]
-        if (isinstance(item, Infusion) and item.is_endless) or item.every is None:
-            # The steady state of a rate is there whether or not the infusion goes on.
-            time = np.where(columns(first_or_zero(item)) < self.stop, first_or_zero(item), np.inf)
-        lag = np.zeros((1, 1)) if item.lag is None else resolved(item.lag, model, people)
-        fractions = routed(model, item.into, people.parameters)
-        parameters = self._parameters_at(time)
-        found, values = self.solve(period(where, item, given, lag, fractions, parameters))
+        found, values = self.solve(period(where, item, given, fractions, parameters))
+        for state, _ in fractions:
+            if state not in found:
+                raise ScenarioError(
+                    f"{where}: the dose alone does not determine a steady state of "
+                    f"{self.model.states[state].name!r}, which follows from other states too or "
+                    f"has no way out. Leave steady_state out, and let a run-up lead there."
+                )
         order, kind = (
-            (Order.RESET, Action.SET_STATE)
+            (Order.REPLACE, Action.SET_STATE)
             if item.steady_state == 1
             else (Order.STATE, Action.ADD_STATE)
         )
-        actions = [
-            Actions(order, kind, int(state), time, values[:, k : k + 1], self.number[name])
+        return [
+            Actions(order, kind, int(state), given.time, values[:, k : k + 1], self.number[name])
             for k, state in enumerate(found)
         ]
-        earlier = before_record(where, item, given, lag)
-        if earlier.begins.shape[1]:
-            actions += self._entering(name, item, earlier, counted=False)
-        return actions
 
     def _parameters_at(self, time: FloatArray) -> FloatArray:
         """Parameters of every patient at a time, with the windows and covariates of then."""
@@ -422,13 +435,8 @@ class _Compiler:
         when = np.broadcast_to(np.where(np.isfinite(time), time, self.start), (len(table), 1))
         for name in self.scheduled:
             item = self.therapy[name]
-            if isinstance(item, Covariate) and item.interpolation != "linear":
-                (actions,) = self._covariate(name, item)
-                column = actions.index
-                for k in range(actions.time.shape[1]):
-                    now = actions.time[:, k : k + 1] <= when
-                    value = actions.value[:, k : k + 1]
-                    table[:, column] = np.where(now, value, table[:, column : column + 1])[:, 0]
+            if isinstance(item, Covariate):
+                table[:, self.model.parameter_index[item.parameter]] = _covariate_at(item, when)
         for scaling in (False, True):
             for name in self.scheduled:
                 item = self.therapy[name]
@@ -442,19 +450,20 @@ class _Compiler:
                 table[:, column] = np.where(runs, changed, table[:, column])
         return table
 
-    def _cuts(self) -> list[tuple[FloatArray, set[int], str]]:
+    def _cuts(
+        self, trains: Mapping[str, Train], steady: Mapping[str, Sequence[Actions]]
+    ) -> list[tuple[FloatArray, set[int], str]]:
         """Times after which nothing of before enters any more, the states, and whose doing."""
         cuts = []
         for name in self.scheduled:
             item = self.therapy[name]
             if isinstance(item, Reset):
                 at = columns(item.at if item.at is not None else 0.0)
+                at = np.where(at < self.stop, at, np.inf)
                 cuts.append((at, self._states_of(item), name))
             elif isinstance(item, Dose | Infusion) and item.steady_state == 1:
-                where = f"therapy.{name}"
-                first = nominal_times(where, item, self.stop)[:, :1]
-                states = {s for s, _ in routed(self.model, item.into, self.people.parameters)}
-                cuts.append((first, states, name))
+                states = {actions.index for actions in steady[name]}
+                cuts.append((trains[name].time, states, name))
         return cuts
 
     # Rules
@@ -473,22 +482,26 @@ class _Compiler:
             if isinstance(item, Hazard):
                 thresholds[:, column] = self._due(name, item)
             else:
-                thresholds[:, column] = item.threshold
+                thresholds[:, column] = rules[column].threshold
         watched = [not rule.has_visits for rule in rules]
-        order = {name: k for k, name in enumerate(self.rules)}
+
+        def number_of(name: str | None) -> int:
+            return -1 if name is None else self.rules.index(name)
+
         return Rules(
             source=_integers(self._source(item) for item in items),
             direction=_integers(-1 if rule.above is None else 1 for rule in rules),
             watched=_integers(watched),
             limit=_integers(
-                min(len(times), MOST_FIRINGS) if rule.limit is None else rule.limit
-                for rule, times in zip(rules, visits, strict=True)
+                rule.most_firings(len(times)) for rule, times in zip(rules, visits, strict=True)
             ),
             consecutive=_integers(rule.consecutive for rule in rules),
-            after=_integers(-1 if rule.after is None else order[rule.after] for rule in rules),
+            after=_integers(number_of(rule.after) for rule in rules),
             wait=np.array([rule.wait for rule in rules]),
             spacing=np.array([rule.spacing for rule in rules]),
             idle=_integers(rule.unless_running for rule in rules),
+            during=_integers(number_of(rule.while_running) for rule in rules),
+            unless=_integers(number_of(rule.unless) for rule in rules),
             visits=_integers(np.cumsum([0, *(len(times) for times in visits)])),
             visit_time=np.concatenate(visits),
             detection=np.array([assay.detection_limit for assay in assays]),
@@ -511,7 +524,10 @@ class _Compiler:
         drawn = -np.log(uniforms(self.people.seed, f"{name}:hazard", self.people.numbers))
         factor = hazard.scale if isinstance(hazard.rate, str) else hazard.rate * hazard.scale
         factor = np.broadcast_to(np.asarray(factor, dtype=np.float64), drawn.shape)
-        return np.divide(drawn, factor, out=np.full(drawn.shape, np.inf), where=factor > 0)
+        due: FloatArray = np.divide(
+            drawn, factor, out=np.full(drawn.shape, np.inf), where=factor > 0
+        )
+        return due
 
     def _programs(self, items: Sequence[Item]) -> Stops:
         """What each rule does, in time since its firing."""
@@ -575,7 +591,7 @@ class _Compiler:
             return self._entering(name, item, given, counted=True)
         actions: list[Actions] = []
         counted = 1
-        for state, fraction in routed(self.model, item.into, self.people.parameters):
+        for state, fraction in self._routed(item.into):
             for column in range(given.level.shape[1]):
                 part = slice(column, None, given.level.shape[1])
                 level = given.level[:, column : column + 1] * fraction
@@ -589,6 +605,9 @@ class _Compiler:
 
     def _window_later(self, name: str, window: Window, horizon: FloatArray) -> list[Actions]:
         begins, ends = window_times(f"therapy.{name}", window, 0.0, horizon)
+        if window.scale is not None:
+            idle = columns(window.scale) == 1.0
+            begins, ends = np.where(idle, np.inf, begins), np.where(idle, np.inf, ends)
         parameter = self.model.parameter_index[window.parameter]
         kind = CourseKind.FACTOR if window.value is None else CourseKind.VALUE
         given = window.scale if window.value is None else window.value
@@ -615,25 +634,82 @@ class _Compiler:
         ]
 
 
-def first_or_zero(item: Dose | Infusion) -> FloatArray:
-    """Time of an item's first administration, shape (1 or n_patients, 1)."""
-    times = item.at if isinstance(item, Dose) else item.start
-    return columns(0.0 if times is None else times)[:, :1]
+def given_into(model: Model, item: Item, parameters: FloatArray) -> set[int]:
+    """Columns of the states that an item gives into, or a rule.
+
+    Parameters
+    ----------
+    model : Model
+        Model that is treated.
+    item : Item
+        Item of the therapy.
+    parameters : float64 array, shape (n_patients, n_parameters)
+        Parameters of every patient.
+    """
+    parts = item.actions if isinstance(item, Rule | Hazard) else (item,)
+    return {
+        state
+        for part in parts
+        if isinstance(part, Dose | Infusion)
+        for state, _ in routed(model, part.into, parameters)
+    }
+
+
+def states_of(model: Model, reset: Reset) -> set[int]:
+    """Columns of the states that a reset empties."""
+    if not reset.states:
+        return set(range(len(model.states)))
+    return {model.state_index[name] for name in reset.states}
+
+
+def _covariate_at(covariate: Covariate, when: FloatArray) -> FloatArray:
+    """Value at one time a patient; of a record at that time its own, shape (n_patients,)."""
+    times, values = np.broadcast_arrays(columns(covariate.at), columns(covariate.value))
+    n_known = np.isfinite(times).sum(axis=1, keepdims=True)
+    side = times < when if covariate.interpolation == "nocb" else times <= when
+    place = side.sum(axis=1, keepdims=True) - (covariate.interpolation != "nocb")
+
+    def at(table: FloatArray, column: NDArray[np.int64]) -> FloatArray:
+        within = np.clip(column, 0, np.broadcast_to(n_known, column.shape) - 1)
+        found: FloatArray = np.take_along_axis(
+            np.broadcast_to(table, (len(column), table.shape[1])), within, axis=1
+        )
+        return found[:, 0]
+
+    value = at(values, place)
+    if covariate.interpolation != "linear":
+        return value
+    begin, end, last = at(times, place), at(times, place + 1), at(values, place + 1)
+    part = np.divide(when[:, 0] - begin, end - begin, out=np.zeros(len(begin)), where=end > begin)
+    return value + np.clip(part, 0.0, 1.0) * (last - value)
 
 
 def _cut(given: Administration, times: FloatArray) -> Administration:
-    """Cancel what began before a time and would enter at it or later; `times` may be several."""
-    begins, enters, ends = np.broadcast_arrays(given.begins, given.enters, given.ends)
+    """Cancel what was ordered before a time and enters at it or later.
+
+    Parameters
+    ----------
+    given : Administration
+        What is given of an item.
+    times : float64 array, shape (1 or n_patients, n_times)
+        In any order; infinite where there is none.
+    """
+    begins, enters, ends, ordered = np.broadcast_arrays(
+        given.begins, given.enters, given.ends, given.ordered
+    )
+    # The first time after each order.
+    first = np.full((1, 1), np.inf)
     for column in range(times.shape[1]):
         time = times[:, column : column + 1]
-        before = (begins < time) & np.isfinite(time)
-        begins, enters, ends, before, cut = np.broadcast_arrays(begins, enters, ends, before, time)
-        late = before & (enters >= cut)
-        ends = np.where(before & ~late & (ends > cut), cut, ends)
-        begins = np.where(late, np.inf, begins)
-        enters = np.where(late, np.inf, enters)
-        ends = np.where(late, np.inf, ends)
-    return Administration(begins, enters, ends, given.level)
+        first = np.where((ordered < time) & (time < first), time, first)
+    cancelled = enters >= first
+    return Administration(
+        np.where(cancelled, np.inf, begins),
+        np.where(cancelled, np.inf, enters),
+        np.where(cancelled, np.inf, np.where(ends > first, first, ends)),
+        given.level,
+        given.ordered,
+    )
 
 
 def _by_patient(programs: Sequence[Stops]) -> Stops:
@@ -672,11 +748,10 @@ def most_actions(model: Model, therapy: Mapping[str, Item], stop: float | FloatA
         for part in parts:
             if isinstance(part, Dose | Infusion):
                 reached = len(model.routes[part.into].fractions) if part.into in model.routes else 1
-                times = columns(0.0 if first_or_none(part) is None else first_or_none(part))  # type: ignore[arg-type]
-                each = times.shape[1] * (1 if isinstance(part, Dose) else 2)
-                most += repeats(f"therapy.{name}", part, columns(stop)).size * each * reached
+                each = reached * (1 if isinstance(part, Dose) else 2)
+                most += each * _most_times(name, part, stop)
             elif isinstance(part, Window):
-                most += 2 * repeats(f"therapy.{name}", part, columns(stop)).size
+                most += 2 * _most_times(name, part, stop)
             elif isinstance(part, Covariate):
                 most += columns(part.at).shape[1]
             elif isinstance(part, Reset):
@@ -684,9 +759,10 @@ def most_actions(model: Model, therapy: Mapping[str, Item], stop: float | FloatA
     return most
 
 
-def first_or_none(item: Dose | Infusion) -> object:
-    """Times of an item as they were given."""
-    return item.at if isinstance(item, Dose) else item.start
+def _most_times(name: str, item: Dose | Infusion | Window, stop: float | FloatArray) -> int:
+    """Times at which an item is given to the patient who gets it most often, or more."""
+    number = repeats(f"therapy.{name}", item, columns(stop))
+    return int(number.sum(axis=1).max(initial=0))
 
 
 def check_scaled_windows(model: Model, therapy: Mapping[str, Item], parameters: FloatArray) -> None:
@@ -741,4 +817,4 @@ def routed(model: Model, into: str, parameters: FloatArray) -> list[tuple[int, F
 
 
 def _integers(values: object) -> NDArray[np.int64]:
-    return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload, no-any-return]
+    return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload]

@@ -13,12 +13,10 @@ from carsim.therapy.values import (
     Item,
     PerPatient,
     Series,
-    Setting,
     check_name,
     columns,
     number,
     series,
-    setting,
     store,
 )
 
@@ -31,6 +29,7 @@ SHORTEST_INFUSION = 1e-9
 SCALES = ("duration", "rate")
 
 Amounts: TypeAlias = Series | str
+"""Numbers, or the name of a parameter, whose value each patient has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,18 +44,22 @@ class Dose(Item):
         Amount in the unit of the route; 0 means not given. A list goes with a list of times.
     at : float, list or array, model time unit
         Time; a list or tuple gives several doses to everybody, a numpy array is one time a patient
-        (shape (n,)) or several (shape (n, k)). In a rule it counts from the firing, 0 by default.
-    every : float or array, optional
-        Interval at which the dose (all times of `at` together) is repeated.
-    count : int or array, optional
-        How often it is given in all, counted from the first; 0 means not given.
+        (shape (n,)) or several (shape (n, k)); infinite where a patient has fewer. In a rule it
+        counts from the firing, 0 by default.
+    every : float, list or array, optional
+        Interval at which the dose is repeated; several (as many as times) if each time of `at`
+        begins a series of its own.
+    count : int, list or array, optional
+        How often it is given in all, counted from the first; 0 means not given. One, or as many as
+        times.
     until : float or array, optional
         Repeats stop before this time (exclusive). With neither `count` nor `until` the dose is
         repeated until the simulation stops.
-    lag : float, array or str, optional
-        Time from `at` until the dose enters; a text names a parameter of the model.
-    bioavailability : float, array or str, optional
-        Share of the amount that enters.
+    lag : float, list, array or str, optional
+        Time from `at` until the dose enters, also of its repeats; one, or as many as times. A text
+        names a parameter of the model.
+    bioavailability : float, list, array or str, optional
+        Share of the amount that enters, also of its repeats; one, or as many as times.
     steady_state : {0, 1, 2}
         1: at `at` the compartments that the dose determines are as if it had been given every
         `every` for ever (and what was given before into them is forgotten); 2: that is added to
@@ -78,11 +81,11 @@ class Dose(Item):
     into: str
     amount: Series
     at: Series | None = None
-    every: PerPatient | None = None
-    count: PerPatient | None = None
+    every: Series | None = None
+    count: Series | None = None
     until: PerPatient | None = None
-    lag: Setting | None = None
-    bioavailability: Setting | None = None
+    lag: Amounts | None = None
+    bioavailability: Amounts | None = None
     steady_state: int = 0
     adherence: PerPatient | None = None
 
@@ -91,9 +94,9 @@ class Dose(Item):
         check_name(where, "into", self.into)
         store(self, amount=series(where, "amount", self.amount, at_least=0.0))
         if self.at is not None:
-            store(self, at=series(where, "at", self.at))
+            store(self, at=series(where, "at", self.at, infinite=True))
         _check_shared(where, self)
-        _check_lengths(where, {"amount": self.amount}, "at", self.at)
+        check_as_many(where, {"amount": self.amount, **_repeated(self)}, "at", self.at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +112,8 @@ class Infusion(Item):
         Route of the model, or a state.
     start : float, list or array, model time unit
         Beginning; a list gives several infusions to everybody, a numpy array is one time a patient
-        (shape (n,)) or several (shape (n, k)). In a rule it counts from the firing, 0 by default.
+        (shape (n,)) or several (shape (n, k)); infinite where a patient has fewer. In a rule it
+        counts from the firing, 0 by default.
     stop : float, list or array, optional
         End (exclusive). ``stop <= start`` means not given.
     duration : float, list, array or str, optional
@@ -119,22 +123,24 @@ class Infusion(Item):
         Amount per time; 0 means not given. A text names a parameter (NONMEM's RATE = -1).
     amount : float, list or array, optional
         Total amount of one infusion, in place of `rate`; 0 means not given.
-    every : float or array, optional
-        Interval from one beginning to the next. Then give `duration`, not `stop`.
-    count : int or array, optional
-        How many infusions in all.
+    every : float, list or array, optional
+        Interval from one beginning to the next; one, or as many as times. Then give `duration`,
+        not `stop`.
+    count : int, list or array, optional
+        How many infusions in all; one, or as many as times.
     until : float or array, optional
         No infusion begins at this time or later.
-    lag : float, array or str, optional
-        Time from `start` until it begins to enter.
-    bioavailability : float, array or str, optional
-        Share of the amount that enters.
+    lag : float, list, array or str, optional
+        Time from `start` until it begins to enter; one, or as many as times.
+    bioavailability : float, list, array or str, optional
+        Share of the amount that enters; one, or as many as times.
     bioavailability_scales : {"duration", "rate"}, optional
         What the bioavailability changes. By default what was not given: the duration if the rate
         is given (as in NONMEM: the rate is kept, the infusion ends earlier), the rate if only the
         duration is.
     steady_state : {0, 1, 2}
-        As for a `Dose`. A rate alone without `every` means the steady state of that rate.
+        As for a `Dose`. A rate alone without `every` means the steady state of that rate; with
+        ``duration=0`` the infusion ends there.
     adherence : float or array, optional
         Probability that each infusion is given.
 
@@ -149,11 +155,11 @@ class Infusion(Item):
     duration: Amounts | None = None
     rate: Amounts | None = None
     amount: Series | None = None
-    every: PerPatient | None = None
-    count: PerPatient | None = None
+    every: Series | None = None
+    count: Series | None = None
     until: PerPatient | None = None
-    lag: Setting | None = None
-    bioavailability: Setting | None = None
+    lag: Amounts | None = None
+    bioavailability: Amounts | None = None
     bioavailability_scales: str | None = None
     steady_state: int = 0
     adherence: PerPatient | None = None
@@ -162,7 +168,7 @@ class Infusion(Item):
         where = f"Infusion into {self.into!r}"
         check_name(where, "into", self.into)
         if self.start is not None:
-            store(self, start=series(where, "start", self.start))
+            store(self, start=series(where, "start", self.start, infinite=True))
         if self.stop is not None:
             store(self, stop=series(where, "stop", self.stop, infinite=True))
         for name in ("duration", "rate", "amount"):
@@ -174,7 +180,7 @@ class Infusion(Item):
         _check_shared(where, self)
         self._check_complete(where)
         sizes = {name: getattr(self, name) for name in ("stop", "duration", "rate", "amount")}
-        _check_lengths(where, sizes, "start", self.start)
+        check_as_many(where, {**sizes, **_repeated(self)}, "start", self.start)
         if not isinstance(self.duration, str) and not isinstance(self.rate, str):
             check_length(where, self.length(0.0 if self.start is None else self.start))
 
@@ -246,7 +252,9 @@ class Infusion(Item):
             assert not isinstance(self.duration, str)
             return columns(self.duration)
         if self.stop is not None:
-            return np.maximum(np.subtract(columns(self.stop), columns(start)), 0.0)
+            with np.errstate(invalid="ignore"):
+                length = np.subtract(columns(self.stop), columns(start))
+            return np.where(length > 0.0, length, 0.0)
         if self.amount is None:
             return np.full((1, 1), np.inf)
         given = self.rate if rate is None else rate
@@ -272,10 +280,11 @@ def check_length(where: str, lengths: FloatArray) -> None:
         )
 
 
-def check_repeats(where: str, item: Any) -> None:
-    """Check `every`, `count` and `until`."""
+def check_repeats(where: str, item: Any, *, several: bool = False) -> None:
+    """Check `every`, `count` and `until`; the first two may hold `several` values a patient."""
+    kind: Any = series if several else number
     if item.every is not None:
-        every = number(where, "every", item.every)
+        every = kind(where, "every", item.every)
         if np.min(every) <= 0:
             raise ScenarioError(
                 f"{where}: every = {float(np.min(every)):g}. The interval must be above 0; leave "
@@ -283,7 +292,7 @@ def check_repeats(where: str, item: Any) -> None:
             )
         store(item, every=every)
     if item.count is not None:
-        count = number(where, "count", item.count, at_least=0.0)
+        count = kind(where, "count", item.count, at_least=0.0)
         if np.any(np.asarray(count) % 1):
             raise ScenarioError(f"{where}: count = {count!r} must be a whole number.")
         store(item, count=count)
@@ -298,11 +307,16 @@ def check_repeats(where: str, item: Any) -> None:
 
 
 def _check_shared(where: str, item: Dose | Infusion) -> None:
-    check_repeats(where, item)
-    if item.lag is not None:
-        store(item, lag=setting(where, "lag", item.lag))
-    if item.bioavailability is not None:
-        store(item, bioavailability=setting(where, "bioavailability", item.bioavailability))
+    check_repeats(where, item, several=True)
+    for name in ("lag", "bioavailability"):
+        given = getattr(item, name)
+        if isinstance(given, str):
+            if not given:
+                raise ScenarioError(
+                    f"{where}: {name} is empty. Give a number, or a parameter's name."
+                )
+        elif given is not None:
+            store(item, **{name: series(where, name, given, at_least=0.0)})
     if item.adherence is not None:
         adherence = number(where, "adherence", item.adherence, at_least=0.0)
         if np.max(adherence) > 1.0:
@@ -328,7 +342,12 @@ def _check_shared(where: str, item: Dose | Infusion) -> None:
         )
 
 
-def _check_lengths(where: str, sizes: dict[str, Any], field: str, times: Series | None) -> None:
+def _repeated(item: Dose | Infusion) -> dict[str, Any]:
+    """Fields that may hold one value a time, beside the amounts."""
+    return {name: getattr(item, name) for name in ("every", "count", "lag", "bioavailability")}
+
+
+def check_as_many(where: str, sizes: dict[str, Any], field: str, times: Series | None) -> None:
     """Refuse as many amounts (or rates, or lengths) as fit neither one nor all times."""
     n_times = 1 if times is None else columns(times).shape[1]
     for name, size in sizes.items():

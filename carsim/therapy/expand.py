@@ -1,12 +1,14 @@
 """Doses and infusions spread out in time: one column an administration, one row a patient.
 
-A table has one row when all patients agree. A time of plus infinity means "not given".
+A table has one row when all patients agree. A time of plus infinity means "not given". The times
+that an item was given are its *records*; the repeats of a record follow it, so that a patient with
+many repeats of one record does not widen the others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from carsim.errors import ScenarioError
 from carsim.streams import uniforms
 from carsim.therapy.doses import MOST_REPEATS, Dose, Infusion, check_length, ratio
-from carsim.therapy.values import FloatArray, Series, Setting, columns
+from carsim.therapy.values import FloatArray, Series, columns
 from carsim.therapy.windows import Window
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 CLEAN_DECIMALS = 9
 
+IntArray: TypeAlias = NDArray[np.int64]
 Repeated: TypeAlias = Dose | Infusion | Window
 
 
@@ -68,12 +71,42 @@ class Administration:
         the end of the simulation.
     level : float64 array, shape (1 or n_patients, 1 or k)
         What enters: amount of a dose, rate of an infusion, in units of the route.
+    ordered : float64 array, shape (1 or n_patients, 1 or k)
+        Times of the records that these are repeats of, which is when they were ordered.
     """
 
     begins: FloatArray
     enters: FloatArray
     ends: FloatArray
     level: FloatArray
+    ordered: FloatArray
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Nominal times of an item, and which of its records each of them belongs to.
+
+    Attributes
+    ----------
+    begins : float64 array, shape (1 or n_patients, k), model time unit
+    record : int64 array, shape (1 or n_patients, k)
+        Column of the item's own times.
+    repeat : int64 array, shape (1 or n_patients, k)
+        How often the record has been repeated before.
+    """
+
+    begins: FloatArray
+    record: IntArray
+    repeat: IntArray
+
+    def of_records(self, values: FloatArray) -> FloatArray:
+        """Values of the records at each time, shape (1 or n_patients, 1 or k)."""
+        if values.shape[1] == 1:
+            return values
+        if len(self.record) == 1:
+            return values[:, self.record[0]]
+        rows = np.broadcast_to(values, (len(self.record), values.shape[1]))
+        return np.take_along_axis(rows, self.record, axis=1)
 
 
 def cleaned(times: FloatArray, size: FloatArray) -> FloatArray:
@@ -110,41 +143,8 @@ def first_times(item: Repeated) -> Series:
     return 0.0 if times is None else times
 
 
-def repeats(where: str, item: Repeated, stop: FloatArray) -> FloatArray:
-    """Multiples of the interval that an item can need for any patient, shape (k,).
-
-    Parameters
-    ----------
-    where : str
-        Name of the item, for messages.
-    item : Dose, Infusion or Window
-        The item.
-    stop : float64 array, shape (1 or n_patients, 1)
-        Stop of the simulation.
-
-    Raises
-    ------
-    ScenarioError
-        More repeats than anybody means.
-    """
-    if item.every is None:
-        return np.zeros(1)
-    times = columns(first_times(item))
-    spans = (_limit(item, stop) - times.min(axis=1, keepdims=True)) / columns(item.every)
-    if item.count is not None:
-        spans = np.minimum(spans, columns(item.count))
-    most = float(np.max(spans)) * times.shape[1]
-    if most > MOST_REPEATS:
-        raise ScenarioError(
-            f"{where}: every = {float(np.min(item.every)):g} makes {most:.3g} repeats for one "
-            f"patient, more than {MOST_REPEATS}. Is the interval in the model's time unit? For "
-            f"frequent dosing use an Infusion of the same total."
-        )
-    return np.arange(max(int(np.ceil(np.max(spans))) + 1, 1), dtype=np.float64)
-
-
-def nominal_times(where: str, item: Repeated, stop: FloatArray) -> FloatArray:
-    """Times of all administrations without lag, shape (1 or n_patients, k).
+def spread(where: str, item: Repeated, stop: FloatArray) -> Spread:
+    """Spread an item's records and their repeats over the time of the simulation.
 
     Parameters
     ----------
@@ -157,24 +157,90 @@ def nominal_times(where: str, item: Repeated, stop: FloatArray) -> FloatArray:
 
     Returns
     -------
-    float64 array
-        Infinite where the item is not given, which is also so where its amount is zero.
+    Spread
+        Times are infinite where the item is not given, also because its amount is zero.
+
+    Raises
+    ------
+    ScenarioError
+        More repeats than anybody means.
     """
-    first = columns(first_times(item))
-    multiples = repeats(where, item, stop)
-    times = first
-    if item.every is not None:
-        steps = columns(item.every) * multiples
-        table = first[:, None, :] + steps[:, :, None]
-        size = np.maximum(np.abs(first[:, None, :]), steps[:, :, None])
-        times = cleaned(table, size).reshape(len(table), -1)
-    times = np.where(times < _limit(item, stop), times, np.inf)
-    if item.count is not None:
-        number = np.repeat(multiples, first.shape[1])
-        times = np.where(number < columns(item.count), times, np.inf)
+    first, limit = columns(first_times(item)), _limit(item, stop)
+    number = repeats(where, item, stop)
+    most = int(number.max(initial=0))
+    if first.shape[1] == 1 or most <= 1:
+        return _in_a_row(item, first, limit, number, max(most, 1))
+    # Of each patient: the repeats of its first record, of its second, ...
+    rows, n_records = number.shape
+    owner = np.repeat(np.arange(number.size), number.ravel())
+    row, record = np.divmod(owner, n_records)
+    own = number.sum(axis=1)
+    place = np.arange(len(owner)) - np.repeat(np.cumsum(own) - own, own)
+    flat = number.ravel()
+    repeat = np.arange(len(owner)) - np.repeat(np.cumsum(flat) - flat, flat)
+    shape = (rows, max(int(own.max(initial=0)), 1))
+    begins = np.full(shape, np.inf)
+    start = np.broadcast_to(first, number.shape)[row, record]
+    if item.every is None:
+        begins[row, place] = start
+    else:
+        later = np.broadcast_to(columns(item.every), number.shape)[row, record] * repeat
+        begins[row, place] = cleaned(start + later, np.maximum(np.abs(start), later))
+    begins = np.where(begins < limit, begins, np.inf)
+    records, repeated = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    records[row, place], repeated[row, place] = record, repeat
+    return Spread(begins, records, repeated)
+
+
+def _in_a_row(
+    item: Repeated, first: FloatArray, limit: FloatArray, number: IntArray, most: int
+) -> Spread:
+    """Spread one record and its repeats, or several records without repeats."""
+    n_records = first.shape[1]
+    repeat = np.repeat(np.arange(most), n_records)[None, :]
+    record = np.tile(np.arange(n_records), most)[None, :]
+    begins = first
+    if most > 1:
+        steps = columns(item.every) * repeat  # type: ignore[arg-type]
+        begins = cleaned(first + steps, np.maximum(np.abs(first), steps))
+    given = (begins < limit) & (repeat < number)
+    return Spread(np.where(given, begins, np.inf), record, repeat)
+
+
+def repeats(where: str, item: Repeated, stop: FloatArray) -> IntArray:
+    """How often each record is given, rather one too many, shape (1 or n_patients, n_records).
+
+    Parameters
+    ----------
+    where, item, stop
+        As for `spread`.
+    """
+    first, limit = columns(first_times(item)), _limit(item, stop)
+    given = first < limit
     for size in _sizes(item):
-        times = np.where(_tiled(size, times.shape[1]) > 0, times, np.inf)
-    return times
+        given = given & (size > 0)
+    if item.count is not None:
+        given = given & (columns(item.count) > 0)
+    if item.every is None:
+        return given.astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        number = np.ceil((limit - first) / columns(item.every)) + 1.0
+    if item.count is not None:
+        number = np.minimum(number, columns(item.count))
+    number = np.where(given, number, 0.0)
+    most = float(np.max(number.sum(axis=1), initial=0.0))
+    if most > MOST_REPEATS + number.shape[1]:
+        raise ScenarioError(
+            f"{where}: every = {float(np.min(item.every)):g} makes {most:.3g} repeats for one "
+            f"patient, more than {MOST_REPEATS}. Is the interval in the model's time unit? For "
+            f"frequent dosing use an Infusion of the same total."
+        )
+    return number.astype(np.int64)
+
+
+def nominal_times(where: str, item: Repeated, stop: FloatArray) -> FloatArray:
+    """Times of all administrations without lag, shape (1 or n_patients, k); see `spread`."""
+    return spread(where, item, stop).begins
 
 
 def _sizes(item: Repeated) -> list[FloatArray]:
@@ -184,14 +250,7 @@ def _sizes(item: Repeated) -> list[FloatArray]:
     return [columns(value) for value in values if value is not None and not isinstance(value, str)]
 
 
-def _tiled(values: FloatArray, n_columns: int) -> FloatArray:
-    """Repeat the values of an item's times for all its repeats."""
-    if values.shape[1] == 1:
-        return values
-    return np.tile(values, (1, n_columns // values.shape[1]))
-
-
-def resolved(value: Setting | Series | None, model: Model, people: People) -> FloatArray:
+def resolved(value: Series | str | None, model: Model, people: People) -> FloatArray:
     """A field as a table; a text is the parameter of that name, None is 1."""
     if isinstance(value, str):
         return narrow(people.parameters[:, model.parameter_index[value]])
@@ -223,23 +282,23 @@ def administration(
         Stop of the simulation.
     """
     where = f"therapy.{name}"
-    begins = nominal_times(where, item, stop)
+    times = spread(where, item, stop)
+    begins = times.begins
     if item.adherence is not None:
-        begins = np.where(_taken(name, item.adherence, begins, people), begins, np.inf)
-    lag = resolved(item.lag, model, people) if item.lag is not None else np.zeros((1, 1))
-    enters = plus(begins, lag) if item.lag is not None else begins
-    share = resolved(item.bioavailability, model, people)
-    n_columns = begins.shape[1]
+        begins = np.where(_taken(name, item, times, people), begins, np.inf)
+    lag = lag_of(item, model, people)
+    enters = begins if item.lag is None else plus(begins, times.of_records(lag))
     if isinstance(item, Dose):
-        level = _tiled(columns(item.amount), n_columns) * share
+        share = resolved(item.bioavailability, model, people)
+        level = times.of_records(columns(item.amount)) * times.of_records(share)
         ends = np.full((1, 1), np.inf)
     else:
-        level, length = rate_and_length(where, item, model, people)
-        level, length = _tiled(level, n_columns), _tiled(length, n_columns)
+        rate, long = rate_and_length(where, item, model, people)
+        level, length = times.of_records(rate), times.of_records(long)
         ends = plus(enters, length)
         if item.stop is not None and item.lag is None and not _shortened(item):
             # As it was given, not as a sum that rounding may move.
-            ends = _tiled(columns(item.stop), n_columns)
+            ends = times.of_records(columns(item.stop))
         enters, length = np.broadcast_arrays(enters, length)
         enters = np.where(length > 0, enters, np.inf)
     given = (enters < stop) & (level > 0)
@@ -249,7 +308,13 @@ def administration(
         np.where(given, enters, np.inf),
         np.where(given & (ends < last), ends, np.inf),
         level,
+        times.of_records(columns(first_times(item))),
     )
+
+
+def lag_of(item: Dose | Infusion, model: Model, people: People) -> FloatArray:
+    """Lag of an item's records, shape (1 or n_patients, 1 or n_records)."""
+    return np.zeros((1, 1)) if item.lag is None else resolved(item.lag, model, people)
 
 
 def _shortened(item: Infusion) -> bool:
@@ -297,11 +362,13 @@ def rate_and_length(
     return rate, length
 
 
-def _taken(name: str, adherence: Any, begins: FloatArray, people: People) -> NDArray[np.bool_]:
+def _taken(name: str, item: Dose | Infusion, times: Spread, people: People) -> NDArray[np.bool_]:
     """Which doses are taken; drawn by item, patient and dose."""
-    numbers = people.numbers[:, None] * MOST_REPEATS + np.arange(begins.shape[1])
+    assert item.adherence is not None
+    n_records = columns(first_times(item)).shape[1]
+    numbers = people.numbers[:, None] * MOST_REPEATS + times.repeat * n_records + times.record
     drawn = uniforms(people.seed, f"{name}:adherence", numbers.ravel()).reshape(numbers.shape)
-    return np.asarray(drawn < columns(adherence), dtype=np.bool_)
+    return np.asarray(drawn < columns(item.adherence), dtype=np.bool_)
 
 
 def window_times(

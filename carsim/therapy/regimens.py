@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from carsim.errors import ScenarioError
+from carsim.errors import ScenarioError, unknown
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.rules import Action, Discontinue, Hazard, Rule
 from carsim.therapy.values import Item, PerPatient, number, shown, store
@@ -55,9 +55,10 @@ class Regimen(Bundle):
     scale: PerPatient = 1.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.items, Mapping) or not self.items:
+        given: object = self.items
+        if not isinstance(given, Mapping) or not given:
             raise ScenarioError(
-                f"Regimen: items = {shown(self.items)}. Give a mapping of names to items."
+                f"Regimen: items = {shown(given)}. Give a mapping of names to items."
             )
         for name, item in self.items.items():
             check_part_name("Regimen", name)
@@ -74,6 +75,53 @@ class Regimen(Bundle):
     def parts(self) -> Mapping[str, Item]:
         """Items, shifted and scaled."""
         return {name: shifted(scaled(i, self.scale), self.at) for name, i in self.items.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice(Bundle):
+    """One of several strategies: what the arms of a comparison differ in.
+
+    Parameters
+    ----------
+    options : mapping of str to items
+        Strategies by label: items, regimens or other bundles.
+    chosen : str
+        Label of the one that is followed. An axis of a sweep over ``therapy.<name>.chosen``
+        compares them.
+
+    Examples
+    --------
+    >>> arms = {"none": Dose("iv", 0.0, at=0), "weekly": Dose("iv", 1.0, at=0, every=7)}
+    >>> Choice(arms, "weekly").parts()["weekly"].every
+    7.0
+    """
+
+    options: Mapping[str, Item]
+    chosen: str
+
+    def __post_init__(self) -> None:
+        given: object = self.options
+        if not isinstance(given, Mapping) or not given:
+            raise ScenarioError(
+                f"Choice: options = {shown(self.options)}. Give a mapping of labels to items."
+            )
+        for label, item in self.options.items():
+            check_part_name("Choice", label)
+            if not isinstance(item, (*SINGLE, Bundle)):
+                raise ScenarioError(
+                    f"Choice: options.{label} is {shown(item)}. Give an item, a regimen or a "
+                    f"strategy."
+                )
+        store(self, options=dict(self.options))
+        if self.chosen not in self.options:
+            raise ScenarioError(
+                "Choice: chosen: " + unknown("option", str(self.chosen), self.options, "the choice")
+            )
+
+    def parts(self) -> Mapping[str, Item]:
+        """Return the parts of the chosen one; it is itself the part if it is a single item."""
+        item = self.options[self.chosen]
+        return item.parts() if isinstance(item, Bundle) else {self.chosen: item}
 
 
 def check_part_name(where: str, name: object) -> None:
@@ -163,8 +211,10 @@ def _named(item: Item, bundle: str, parts: Mapping[str, Item]) -> Item:
         else:
             do.append(action)
     changes: dict[str, Any] = {"do": tuple(do)}
-    if isinstance(item, Rule) and item.after in parts:
-        changes["after"] = f"{bundle}.{item.after}"
+    if isinstance(item, Rule):
+        for field in ("after", "while_running", "unless"):
+            if getattr(item, field) in parts:
+                changes[field] = f"{bundle}.{getattr(item, field)}"
     return dataclasses.replace(item, **changes)
 
 

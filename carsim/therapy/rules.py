@@ -143,8 +143,9 @@ class Rule(Item):
     start, until : float, optional
         First visit, and the time before which the last one is; the start and the stop of the
         simulation by default.
-    limit : int or None
-        How often the rule may fire for one patient; None for as often as it has visits.
+    limit : int, None or "unlimited"
+        How often the rule may fire for one patient; None, or "unlimited" where there is no None,
+        for as often as it has visits.
     consecutive : int
         At how many visits in a row the condition must hold.
     delay : float or array
@@ -157,6 +158,11 @@ class Rule(Item):
         Time that must have passed since the last firing of `after`.
     unless_running : bool
         Whether the rule stays still while something that it started runs or is still to come.
+    while_running : str, optional
+        Rule of which something must run or be still to come.
+    unless : str, optional
+        Rule of which nothing may run, be still to come, or begin at this very visit if it stands
+        before this one.
     assay : Assay, optional
         How `when` is measured at a visit; exactly by default.
 
@@ -185,13 +191,15 @@ class Rule(Item):
     at: Sequence[float] | float | None = None
     start: float | None = None
     until: float | None = None
-    limit: int | None = 1
+    limit: int | str | None = 1
     consecutive: int = 1
     delay: PerPatient = 0.0
     spacing: float = 0.0
     after: str | None = None
     wait: float = 0.0
     unless_running: bool = False
+    while_running: str | None = None
+    unless: str | None = None
     assay: Assay | None = None
 
     def __post_init__(self) -> None:
@@ -199,6 +207,8 @@ class Rule(Item):
         _check_condition(where, self)
         store(self, do=_actions(where, self.do))
         self._check_visits(where)
+        if self.limit == "unlimited":
+            store(self, limit=None)
         if self.limit is not None:
             store(self, limit=whole(where, "limit", self.limit, at_most=MOST_FIRINGS))
         consecutive = whole(where, "consecutive", self.consecutive, at_most=MOST_VISITS)
@@ -210,6 +220,9 @@ class Rule(Item):
             check_name(where, "after", self.after)
         elif self.wait > 0.0:
             raise ScenarioError(f"{where}: wait = {self.wait:g} needs the rule: give after.")
+        for name in ("while_running", "unless"):
+            if getattr(self, name) is not None:
+                check_name(where, name, getattr(self, name))
         if not isinstance(self.unless_running, bool):
             raise ScenarioError(
                 f"{where}: unless_running = {self.unless_running!r}. Give true or false."
@@ -261,6 +274,8 @@ class Rule(Item):
             "spacing": self.spacing > 0.0,
             "after": self.after is not None,
             "unless_running": self.unless_running,
+            "while_running": self.while_running is not None,
+            "unless": self.unless is not None,
             "assay": self.assay is not None,
             "start": self.start is not None,
             "until": self.until is not None,
@@ -282,6 +297,12 @@ class Rule(Item):
     def actions(self) -> tuple[Action, ...]:
         """What is done, as a tuple."""
         return self.do  # type: ignore[return-value]
+
+    def most_firings(self, n_visits: int) -> int:
+        """How often the rule can fire, if it has so many visits."""
+        if self.limit is None:
+            return min(n_visits, MOST_FIRINGS)
+        return int(self.limit)
 
     @property
     def threshold(self) -> PerPatient:

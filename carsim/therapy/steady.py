@@ -2,8 +2,9 @@
 
 A dose with a steady state stands for the same dose having been given every interval since ever. At
 its time the state of the compartments that it determines is the fixed point of one interval:
-what the interval makes of it is the same again. Doses of before that lag, and infusions of before
-that are longer than the interval, go on.
+what the interval makes of it is the same again. These are the compartments that it enters, those
+that feed them, and those that follow from them alone. Doses of before that lag, and infusions of
+before that are longer than the interval, go on.
 
 A constant infusion has the state at which nothing changes.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,56 @@ from numpy.typing import NDArray
 from carsim.engine.plan import Action, CourseKind, Courses, Stops
 from carsim.errors import ScenarioError
 from carsim.therapy.doses import Dose, Infusion
-from carsim.therapy.expand import Administration
+from carsim.therapy.expand import (
+    Administration,
+    People,
+    cleaned,
+    first_times,
+    lag_of,
+    rate_and_length,
+    repeats,
+    resolved,
+)
 from carsim.therapy.timeline import Actions, Order, changed_only, running, to_stops
 from carsim.therapy.values import FloatArray, columns
+
+if TYPE_CHECKING:
+    from carsim.model import Model
 
 MOST_OVERLAPPING = 1000
 """More infusions running at a time than this are taken for a slip."""
 
 CONSTANT_PERIOD = 1.0
 """Interval, in time units, over which a constant infusion must change nothing."""
+
+WHOLE = 1e-12
+"""A lag this close (relative) to a whole number of intervals is one."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """What has been given for ever when the record of a steady state comes.
+
+    Attributes
+    ----------
+    time : float64 array, shape (1 or n_patients, 1), model time unit
+        Of the record; infinite for a patient without one.
+    every : float64 array, shape (1 or n_patients, 1), or None
+        Interval; None for a constant rate.
+    waiting : int64 array, shape (1 or n_patients, 1)
+        Doses that were ordered before the record and have not entered, because of their lag.
+    phase : float64 array, shape (1 or n_patients, 1)
+        Time from the record to the entrance of the first of them: the lag without the intervals.
+    level, length : float64 arrays, shape (1 or n_patients, 1)
+        Amount of a dose, or rate and length of an infusion.
+    """
+
+    time: FloatArray
+    every: FloatArray | None
+    waiting: NDArray[np.int64]
+    phase: FloatArray
+    level: FloatArray
+    length: FloatArray
 
 
 @dataclass(frozen=True)
@@ -45,6 +87,8 @@ class Period:
     parameters : float64 array, shape (n_patients, n_parameters)
     states : tuple of int
         Columns of the states that the regimen enters.
+    patients : int64 array, shape (n,)
+        Positions of the patients that have the record.
     """
 
     length: FloatArray
@@ -52,6 +96,7 @@ class Period:
     courses: Courses
     parameters: FloatArray
     states: tuple[int, ...]
+    patients: NDArray[np.int64]
 
 
 Solve: TypeAlias = Callable[[Period], tuple[NDArray[np.int64], FloatArray]]
@@ -59,9 +104,48 @@ Solve: TypeAlias = Callable[[Period], tuple[NDArray[np.int64], FloatArray]]
 beginning, shape (n_patients, m); see `carsim.scenario.steady_state`."""
 
 
-def before_record(
-    where: str, item: Dose | Infusion, given: Administration, lag: FloatArray
-) -> Administration:
+def train(
+    where: str, item: Dose | Infusion, model: Model, people: People, stop: FloatArray
+) -> Train:
+    """Say what a steady state stands for. It is there also if its own dose comes after the stop.
+
+    Parameters
+    ----------
+    where : str
+        Name of the item, for messages.
+    item : Dose or Infusion
+        An item with a steady state.
+    model : Model
+        Model that is treated.
+    people : People
+        Who is treated.
+    stop : float64 array, shape (1 or n_patients, 1)
+        Stop of the simulation.
+    """
+    if isinstance(item, Dose):
+        level = columns(item.amount) * resolved(item.bioavailability, model, people)
+        length = np.zeros((1, 1))
+    else:
+        level, length = rate_and_length(where, item, model, people)
+    first = columns(first_times(item))
+    if item.every is None:
+        # The state of a rate is there whether or not the infusion goes on.
+        given = (level > 0.0) & (first < stop)
+    else:
+        given = repeats(where, item, stop) > 0
+    lag = lag_of(item, model, people)
+    waiting, phase = np.zeros((1, 1), dtype=np.int64), lag
+    every = None if item.every is None else columns(item.every)
+    if every is not None:
+        ratio = lag / every
+        whole = np.abs(ratio - np.round(ratio)) <= WHOLE * np.maximum(ratio, 1.0)
+        count = np.where(whole, np.round(ratio), np.floor(ratio))
+        waiting = count.astype(np.int64)
+        phase = np.where(whole, 0.0, lag - count * every)
+    return Train(np.where(given, first, np.inf), every, waiting, phase, level, length)
+
+
+def before_record(where: str, item: Dose | Infusion, given: Train) -> Administration:
     """What earlier doses of a steady state still have to give at its time.
 
     Parameters
@@ -70,42 +154,46 @@ def before_record(
         Name of the item, for messages.
     item : Dose or Infusion
         An item with a steady state.
-    given : Administration
-        What the item itself gives; its first column is the steady state's own.
-    lag : float64 array, shape (1 or n_patients, 1)
-        Lag of the item.
+    given : Train
+        What it stands for.
 
     Returns
     -------
     Administration
         Of no column where nothing is left.
     """
-    begins, enters = given.begins[:, :1], given.enters[:, :1]
-    empty = np.full((1, 0), np.inf)
-    if item.every is None:
-        return Administration(empty, empty, empty, given.level[:, :1])
-    every = columns(item.every)
-    length = np.zeros((1, 1)) if isinstance(item, Dose) else _length(given)
-    number = _overlaps(where, lag + length, every)
-    back = np.arange(1, number + 1) * every
-    earlier = enters - back
-    ends = earlier + length if isinstance(item, Infusion) else np.full_like(earlier, np.inf)
-    reach = earlier if isinstance(item, Dose) else ends
+    time, every = given.time, given.every
+    if every is None:
+        if isinstance(item, Dose) or not item.is_endless or item.lag is None:
+            none = np.full((1, 0), np.inf)
+            return Administration(none, none, none, given.level, time)
+        # The rate of before goes on until that of the record enters.
+        ends = np.where(given.phase > 0.0, time + given.phase, np.inf)
+        begins = np.where(given.phase > 0.0, time, np.inf)
+        return Administration(begins, begins, ends, given.level, time)
+    number = _overlaps(where, given)
+    # The first of those that wait enters a phase after the record.
+    after = given.phase + (given.waiting - np.arange(1, number + 1)) * every
+    reach = after if isinstance(item, Dose) else after + given.length
+    left = np.isfinite(time) & (reach >= 0.0 if isinstance(item, Dose) else reach > 0.0)
+    left = left & (given.level > 0.0)
     with np.errstate(invalid="ignore"):
-        left = np.isfinite(begins) & (reach >= begins if isinstance(item, Dose) else reach > begins)
+        enters = cleaned(time + np.maximum(after, 0.0), np.abs(time))
+        ends = cleaned(time + reach, np.abs(time))
+    begins, enters, ends, left = np.broadcast_arrays(time, enters, ends, left)
     return Administration(
         np.where(left, begins, np.inf),
-        np.where(left, np.maximum(earlier, begins), np.inf),
-        np.where(left, ends, np.inf),
-        given.level[:, :1],
+        np.where(left, enters, np.inf),
+        np.where(left & isinstance(item, Infusion), ends, np.inf),
+        given.level,
+        time,
     )
 
 
 def period(
     where: str,
     item: Dose | Infusion,
-    given: Administration,
-    lag: FloatArray,
+    given: Train,
     fractions: Sequence[tuple[int, FloatArray]],
     parameters: FloatArray,
 ) -> Period:
@@ -117,27 +205,21 @@ def period(
         Name of the item, for messages.
     item : Dose or Infusion
         An item with a steady state.
-    given : Administration
-        What it gives; its first column is the steady state's own.
-    lag : float64 array, shape (1 or n_patients, 1)
-        Lag of the item.
+    given : Train
+        What it stands for.
     fractions : sequence of (int, float64 array)
         States that it enters, with state units per unit of dose.
     parameters : float64 array, shape (n_patients, n_parameters)
         Parameters at the time of the record.
     """
     n_patients = len(parameters)
-    level = given.level[:, :1]
-    if item.every is None:
-        every = np.full((1, 1), CONSTANT_PERIOD)
+    every = np.full((1, 1), CONSTANT_PERIOD) if given.every is None else given.every
+    if given.every is None:
         begins, ends = np.zeros((1, 1)), np.full((1, 1), np.inf)
     else:
-        every = columns(item.every)
-        phase = np.mod(lag, every)
-        length = np.zeros((1, 1)) if isinstance(item, Dose) else _length(given)
-        number = 0 if isinstance(item, Dose) else _overlaps(where, phase + length, every)
-        begins = phase - np.arange(number, -1, -1) * every
-        ends = begins + length
+        number = 0 if isinstance(item, Dose) else _overlaps(where, given)
+        begins = given.phase - np.arange(number, -1, -1) * every
+        ends = begins + given.length
         begins, ends = np.broadcast_arrays(begins, ends)
         inside = ends > 0.0 if isinstance(item, Infusion) else begins >= 0.0
         begins = np.where(inside, np.maximum(begins, 0.0), np.inf)
@@ -147,19 +229,21 @@ def period(
     for number, (state, fraction) in enumerate(fractions):
         if isinstance(item, Dose):
             actions.append(
-                Actions(Order.DOSE, Action.ADD_STATE, state, begins, level * fraction, 0)
+                Actions(Order.DOSE, Action.ADD_STATE, state, begins, given.level * fraction, 0)
             )
             continue
         time, total, _ = running(begins, ends)
         time = changed_only(time, total, np.zeros((1, 1)))
         actions.append(Actions(Order.INFUSION, Action.SET_RUNNING, number, time, total, 0))
-        courses.append((state, level * fraction))
+        courses.append((state, given.level * fraction))
+    recorded = np.broadcast_to(np.isfinite(given.time), (n_patients, 1))
     return Period(
         np.broadcast_to(every[:, 0], (n_patients,)),
         to_stops(actions, n_patients),
         inputs(courses),
         parameters,
         tuple(state for state, _ in fractions),
+        np.flatnonzero(recorded[:, 0]),
     )
 
 
@@ -176,16 +260,11 @@ def inputs(courses: Sequence[tuple[int, FloatArray]]) -> Courses:
     )
 
 
-def _length(given: Administration) -> FloatArray:
-    """Length of the first infusion; zero where none is given."""
-    with np.errstate(invalid="ignore"):
-        length = given.ends[:, :1] - given.enters[:, :1]
-    return np.where(np.isfinite(length), length, 0.0)
-
-
-def _overlaps(where: str, reach: FloatArray, every: FloatArray) -> int:
-    """How many earlier doses can matter."""
-    number = float(np.max(np.ceil(reach / every), initial=0.0))
+def _overlaps(where: str, given: Train) -> int:
+    """How many earlier doses can matter: those that wait, and those that run."""
+    assert given.every is not None
+    running = np.ceil((given.phase + given.length) / given.every)
+    number = float(np.max(np.where(np.isfinite(given.time), given.waiting + running, 0.0)))
     if number > MOST_OVERLAPPING:
         raise ScenarioError(
             f"{where}: {number:g} infusions would run at a time in steady state. Is every in the "

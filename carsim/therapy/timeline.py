@@ -18,16 +18,23 @@ SAME_INSTANT = 1e-12
 between neighbors in floating point, and nobody means to."""
 
 
+MOST_PAIRS = 4_000_000
+"""Pairs of an infusion and an instant that are added up at a time."""
+
+
 class Order(IntEnum):
     """Order of actions at one instant."""
 
     RESET = 0
-    DISCONTINUE = 1
-    PARAMETER = 2
-    WINDOW = 3
-    STATE = 4
-    INFUSION = 5
-    DOSE = 6
+    REPLACE = 1
+    """States of a steady state that replace what is there."""
+    DISCONTINUE = 2
+    PARAMETER = 3
+    WINDOW = 4
+    STATE = 5
+    """States that a rule sets, or that a steady state adds."""
+    INFUSION = 6
+    DOSE = 7
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,7 @@ def running(
     if level is None:
         total = np.cumsum(moves, axis=1)
     else:
-        total = np.zeros(time.shape)
-        for part in range(n_parts):
-            runs = np.cumsum(np.where(order % n_parts == part, moves, 0.0), axis=1)
-            total = total + runs * level[:, part : part + 1]
+        total = _sum_of_running(order, real, level)
     last = np.ones_like(real)
     last[:, :-1] = time[:, 1:] != time[:, :-1]
     time = np.where(last & real, time, np.inf)
@@ -108,6 +112,46 @@ def running(
         np.concatenate([np.zeros((rows, 1), dtype=np.int64), kept[:, :-1]], axis=1), axis=1
     )
     return time, total, np.where(last & real, begun - before, 0).astype(np.int64)
+
+
+def _sum_of_running(
+    order: NDArray[np.intp], real: NDArray[np.bool_], level: FloatArray
+) -> FloatArray:
+    """Levels of what runs behind each edge, added in the order of the parts.
+
+    Only pairs of a part and an edge at which it runs are visited: there are about as many as edges
+    if the parts hardly overlap.
+
+    Parameters
+    ----------
+    order : int64 array, shape (n_rows, 2 n_parts)
+        Edge at each place: numbers below n_parts are beginnings, the others ends.
+    real : bool array, shape (n_rows, 2 n_parts)
+        Whether there is an edge at the place; those without are the last.
+    level : float64 array, shape (1 or n_rows, n_parts)
+    """
+    rows, n_edges = order.shape
+    n_parts = n_edges // 2
+    places = np.empty(order.shape, dtype=np.int64)
+    np.put_along_axis(places, order, np.broadcast_to(np.arange(n_edges), order.shape), axis=1)
+    first, last = places[:, :n_parts], places[:, n_parts:]
+    count = real.sum(axis=1, keepdims=True)
+    run = np.maximum(np.minimum(last, count) - np.minimum(first, count), 0).ravel()
+    total: FloatArray = np.zeros(rows * n_edges)
+    if not run.any():
+        return total.reshape(rows, n_edges)
+    # Pieces of the pairs, to bound the memory of many parts that never end.
+    bounds = np.searchsorted(np.cumsum(run), np.arange(0, int(run.sum()), MOST_PAIRS))
+    for low, high in zip(bounds, [*bounds[1:], len(run)], strict=True):
+        part = np.repeat(np.arange(low, high), run[low:high])
+        ahead = np.arange(len(part)) - np.repeat(
+            np.cumsum(run[low:high]) - run[low:high], run[low:high]
+        )
+        row = part // max(n_parts, 1)
+        edge = row * n_edges + first.ravel()[part] + ahead
+        value = np.broadcast_to(level, (rows, n_parts))[row, part % n_parts]
+        np.add.at(total, edge, value)
+    return total.reshape(rows, n_edges)
 
 
 def changed_only(

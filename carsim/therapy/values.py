@@ -19,9 +19,6 @@ PerPatient: TypeAlias = float | FloatArray
 Series: TypeAlias = float | Sequence[float] | FloatArray
 """A number; a list or tuple (several for everybody); an array (n_patients,) or (n_patients, k)."""
 
-Setting: TypeAlias = PerPatient | str
-"""A number, one number a patient, or the name of a parameter, whose value each patient has."""
-
 PER_PATIENT_HINT = "For one value a patient give a numpy array of shape (n_patients,)."
 
 
@@ -92,8 +89,9 @@ def _selected(value: Any, patients: slice | NDArray[np.int64]) -> Any:
 
 def per_patient_fields(item: object) -> set[str]:
     """Fields of an item that may hold one value a patient, by their declared type."""
+    kinds = ("PerPatient", "Series", "Setting", "Amounts")
     fields = dataclasses.fields(cast(Any, item))
-    return {f.name for f in fields if "PerPatient" in str(f.type) or "Series" in str(f.type)}
+    return {f.name for f in fields if any(kind in str(f.type) for kind in kinds)}
 
 
 def fields_of(item: object) -> dict[str, Any]:
@@ -155,15 +153,6 @@ def number(
         )
     _check_range(where, name, array, at_least, infinite)
     return float(array) if array.ndim == 0 else _frozen(array)
-
-
-def setting(where: str, name: str, value: object, *, at_least: float = 0.0) -> Setting:
-    """Check a field that is a number, one number a patient, or the name of a parameter."""
-    if isinstance(value, str):
-        if not value:
-            raise ScenarioError(f"{where}: {name} is empty. Give a number, or a parameter's name.")
-        return value
-    return number(where, name, value, at_least=at_least)
 
 
 def store(item: object, **values: object) -> None:
@@ -242,16 +231,21 @@ def shown(value: object) -> str:
 
 
 def _numeric(where: str, name: str, value: object) -> FloatArray:
-    hint = f"{where}: {name} = {shown(value)} is not a number"
     if value is None or isinstance(value, str | bytes | bool):
-        raise ScenarioError(f"{hint}. Give a number in the model's units.")
+        raise ScenarioError(_no_number(where, name, value))
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ScenarioError(f"{hint}: the entries differ in length.") from None
+        raise ScenarioError(
+            f"{where}: {name} = {shown(value)} is not a number: the entries differ in length."
+        ) from None
     if array.dtype.kind not in "iuf":
-        raise ScenarioError(f"{hint}. Give a number in the model's units.")
+        raise ScenarioError(_no_number(where, name, value))
     return array.astype(np.float64)
+
+
+def _no_number(where: str, name: str, value: object) -> str:
+    return f"{where}: {name} = {shown(value)} is not a number. Give a number in the model's units."
 
 
 def _check_range(where: str, name: str, array: FloatArray, at_least: float, infinite: bool) -> None:

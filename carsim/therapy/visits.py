@@ -39,7 +39,7 @@ def visits_of(rule: Rule, start: float, stop: float, where: str = "Rule") -> Flo
                 f"{MOST_VISITS}. Is the interval in the model's time unit? Without every the rule "
                 f"is watched all the time."
             )
-        steps = rule.every * np.arange(int(number) + 1)
+        steps = rule.every * np.arange(int(number) + 1, dtype=np.float64)
         times = cleaned(first + steps, np.maximum(abs(first), steps))
         times = times[times < last]
     else:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from carsim.errors import ScenarioError, did_you_mean
-from carsim.therapy.doses import check_repeats
+from carsim.therapy.doses import check_as_many, check_repeats
 from carsim.therapy.values import (
     Item,
     PerPatient,
@@ -30,10 +31,11 @@ class Window(Item):
     ----------
     parameter : str
         Parameter of the model; not one that the model computes.
-    start : float or array, model time unit
-        Beginning; before the start of the simulation it holds from there on. In a rule it counts
-        from the firing, 0 by default.
-    stop : float or array, optional
+    start : float, list or array, model time unit
+        Beginning; a list gives several windows, an array is one time a patient (shape (n,)) or
+        several (shape (n, k)); infinite where a patient has fewer. Before the start of the
+        simulation it holds from there on. In a rule it counts from the firing, 0 by default.
+    stop : float, list or array, optional
         End (exclusive), where the patient's own value returns; None means to the end of the
         simulation. ``stop <= start`` means that the window does not exist.
     value : float or array, optional
@@ -56,8 +58,8 @@ class Window(Item):
     """
 
     parameter: str
-    start: PerPatient | None = None
-    stop: PerPatient | None = None
+    start: Series | None = None
+    stop: Series | None = None
     value: PerPatient | None = None
     scale: PerPatient | None = None
     duration: PerPatient | None = None
@@ -69,9 +71,9 @@ class Window(Item):
         where = f"Window of {self.parameter!r}"
         check_name(where, "parameter", self.parameter)
         if self.start is not None:
-            store(self, start=number(where, "start", self.start))
+            store(self, start=series(where, "start", self.start, infinite=True))
         if self.stop is not None:
-            store(self, stop=number(where, "stop", self.stop, infinite=True))
+            store(self, stop=series(where, "stop", self.stop, infinite=True))
         if self.duration is not None:
             store(self, duration=number(where, "duration", self.duration, at_least=0.0))
         if (self.value is None) == (self.scale is None):
@@ -82,6 +84,7 @@ class Window(Item):
         if self.scale is not None:
             store(self, scale=number(where, "scale", self.scale, at_least=0.0))
         check_repeats(where, self)
+        check_as_many(where, {"stop": self.stop}, "start", self.start)
         if self.stop is not None and self.duration is not None:
             raise ScenarioError(f"{where}: stop and duration contradict each other. Give one.")
         if self.every is not None and self.duration is None:
@@ -167,12 +170,13 @@ class Reset(Item):
     """
 
     at: Series | None = None
-    states: tuple[str, ...] = ()
+    states: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.at is not None:
             store(self, at=series("Reset", "at", self.at, infinite=True))
-        if isinstance(self.states, str):
+        given: object = self.states
+        if isinstance(given, str):
             raise ScenarioError(
                 f"Reset: states is the text {self.states!r}; give a list: [{self.states!r}]."
             )

@@ -18,7 +18,7 @@ from carsim.endpoints import CellularKinetics, CRSGrade
 from carsim.metrics import FirstBelow, Maximum, Minimum, TimeAbove, TimeOfMaximum, ValueAt
 from carsim.scenario import Solver
 from carsim.simulation import simulate
-from carsim.therapy import Dose, TherapyItem
+from carsim.therapy import Dose, Item
 from carsim_models.cart_b_all import MODEL
 
 BURDEN = np.array([1e8, 1e10, 2e11, 1e12])
@@ -62,7 +62,7 @@ ORACLE: dict[str, list[tuple[float | None, ...]]] = {
 
 
 def run(
-    therapy: Mapping[str, TherapyItem] = STANDARD,
+    therapy: Mapping[str, Item] = STANDARD,
     product: str = "19-BBz",
     burden: float | np.ndarray[tuple[int], np.dtype[np.float64]] = 1e10,
 ) -> xr.Dataset:
@@ -207,7 +207,7 @@ def test_crs_grade_has_the_thresholds_of_the_endpoint_and_agrees_with_it() -> No
         solver=FINE,
     )
     peak = {"il6_signal_peak": result["il6_signal_peak"].to_numpy()}
-    endpoint = CRSGrade().evaluate({}, np.empty(0), peak)["crs_grade"].values
+    endpoint = CRSGrade().evaluate({}, np.empty(0), peak)["crs_worst_grade"].values
     np.testing.assert_array_equal(result["highest"], endpoint)
     assert np.all(np.diff(endpoint) >= 0.0)  # a larger burden, a higher grade
     counted = np.searchsorted(CRSGrade().thresholds, result["il6_signal"], side="right")
@@ -267,7 +267,7 @@ def test_second_infusion_needs_a_second_lymphodepletion() -> None:
 
 
 def persistence(
-    therapy: Mapping[str, TherapyItem],
+    therapy: Mapping[str, Item],
     product: str = "19-28z",
     burden: np.ndarray[tuple[int], np.dtype[np.float64]] = LATE,
     **parameters: float,

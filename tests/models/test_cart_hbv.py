@@ -19,26 +19,26 @@ from carsim.population import (
 )
 from carsim.scenario import Solver
 from carsim.simulation import simulate
-from carsim.therapy import Dose, Infusion, TherapyItem, Window
+from carsim.therapy import Dose, Infusion, Item, Window
 from carsim_models.cart_b_all import MODEL as CAR_T_SIDE
 from carsim_models.cart_hbv import MODEL
 
 FINE = Solver(rtol=1e-7)
 PHASES = [name for name, variant in MODEL.variants.items() if variant.group == "hbv"]
-STANDARD: Mapping[str, TherapyItem] = {
+STANDARD: Mapping[str, Item] = {
     "conditioning": Dose("lymphodepletion", 1.0, [-5.0, -4.0, -3.0]),
     "infusion": Dose("car_t", 7e7, 0.0),
 }
 STEROID = {"steroid": Dose("dexamethasone", 10.0, 5.0, every=0.25, count=16)}
 
 
-def entecavir(start: float, stop: float) -> dict[str, TherapyItem]:
+def entecavir(start: float, stop: float) -> dict[str, Item]:
     """0.5 mg a day, as its constant average."""
     return {"entecavir": Infusion("entecavir", start, stop=stop, rate=0.5)}
 
 
 def run(
-    therapy: Mapping[str, TherapyItem] = STANDARD,
+    therapy: Mapping[str, Item] = STANDARD,
     variants: Sequence[str] = ("inactive_carrier",),
     parameters: Mapping[str, float | np.ndarray[tuple[int], np.dtype[np.float64]]] | None = None,
     stop: float = 545.0,
@@ -289,9 +289,7 @@ def test_immune_recovery() -> None:
 
 def test_entecavir_pharmacokinetics() -> None:
     """Label, 0.5 mg: Cmax 4.2 and trough 0.3 ng/mL after 6 to 10 days, half-life 128 to 149 h."""
-    doses: dict[str, TherapyItem] = {
-        "entecavir": Dose("entecavir", 0.5, 0.0, every=1.0, until=14.0)
-    }
+    doses: dict[str, Item] = {"entecavir": Dose("entecavir", 0.5, 0.0, every=1.0, until=14.0)}
     times = np.r_[np.linspace(0.0, 1.0, 241), np.linspace(13.0, 14.0, 241), 40.0, 45.0]
     result = simulate(
         MODEL,
@@ -335,7 +333,7 @@ DEFAULTS = dict(zip(MODEL.parameter_names, MODEL.parameter_values()[0].tolist(),
 
 def treated(
     parameters: Mapping[str, float | np.ndarray[tuple[int], np.dtype[np.float64]]],
-    therapy: Mapping[str, TherapyItem],
+    therapy: Mapping[str, Item],
     times: Sequence[float],
     variants: Sequence[str] = ("inactive_carrier",),
 ) -> xr.Dataset:
@@ -421,9 +419,7 @@ def test_lamivudine_is_weaker_and_fails_sooner() -> None:
 
 def test_average_dose_stands_for_daily_doses() -> None:
     times = np.arange(28.0, 170.0, 14.0)
-    daily: dict[str, TherapyItem] = {
-        "entecavir": Dose("entecavir", 0.5, -7.0, every=1.0, until=365.0)
-    }
+    daily: dict[str, Item] = {"entecavir": Dose("entecavir", 0.5, -7.0, every=1.0, until=365.0)}
     courses = [
         simulate(
             MODEL,
@@ -477,7 +473,7 @@ def test_product_changes_persistence() -> None:
 def reactivated(
     phase: str,
     parameters: Mapping[str, Distribution],
-    therapy: Mapping[str, TherapyItem] = STANDARD,
+    therapy: Mapping[str, Item] = STANDARD,
 ) -> float:
     """Share of 400 patients of docs/flagship.md with reactivation (AASLD 2018) in 24 months."""
     patients = Population(

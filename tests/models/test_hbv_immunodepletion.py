@@ -11,7 +11,7 @@ import xarray as xr
 from carsim.metrics import FirstAbove, Maximum, TimeOfMaximum, ValueAt
 from carsim.scenario import Solver
 from carsim.simulation import simulate
-from carsim.therapy import TherapyItem, Window
+from carsim.therapy import Item, Window
 from carsim_models.hbv_immunodepletion import MODEL
 
 PHASES = list(MODEL.variants)
@@ -23,12 +23,12 @@ PROTOTYPE = {"hbv.kappa": 0.8, "hbv.s_GC": 1.5, "hbv.k_GC": 0.2}
 STEROID = {"steroid": Window("drivers.steroid", value=0.5, start=5.0, stop=12.0)}
 
 
-def antiviral(start: float, stop: float, share: float = 0.998) -> dict[str, TherapyItem]:
+def antiviral(start: float, stop: float, share: float = 0.998) -> dict[str, Item]:
     return {"antiviral": Window("drivers.blocked", value=share, start=start, stop=stop)}
 
 
 EARLY, LONG = antiviral(-7.0, 30.0), antiviral(-7.0, 365.0)
-ORACLE: list[tuple[str, Mapping[str, TherapyItem], list[float], float | None, int | None]] = [
+ORACLE: list[tuple[str, Mapping[str, Item], list[float], float | None, int | None]] = [
     # phase, drug, log10 IU/mL on days 0, 30, 90, 180, 364, 545; peak from day -5 on, and its day
     ("hbeag_positive_hepatitis", {}, [7.74, 7.89, 7.91, 7.89, 7.80, 7.73], 7.91, 85),
     ("hbeag_positive_hepatitis", LONG, [5.73, 4.42, 3.81, 3.19, 2.29, 7.80], None, None),
@@ -46,7 +46,7 @@ ORACLE: list[tuple[str, Mapping[str, TherapyItem], list[float], float | None, in
 ]
 
 
-def run(phase: str, therapy: Mapping[str, TherapyItem]) -> xr.Dataset:
+def run(phase: str, therapy: Mapping[str, Item]) -> xr.Dataset:
     return simulate(
         MODEL,
         variants=[phase],
@@ -70,7 +70,7 @@ def run(phase: str, therapy: Mapping[str, TherapyItem]) -> xr.Dataset:
 @pytest.mark.parametrize(("phase", "drug", "course", "peak", "day"), ORACLE)
 def test_prototype(
     phase: str,
-    drug: Mapping[str, TherapyItem],
+    drug: Mapping[str, Item],
     course: list[float],
     peak: float | None,
     day: int | None,
@@ -91,7 +91,7 @@ def test_prototype(
     ids=["untreated", "30 days", "365 days"],
 )
 def test_flare_follows_the_return_of_t_cells(
-    drug: Mapping[str, TherapyItem], peak: float, day: float
+    drug: Mapping[str, Item], peak: float, day: float
 ) -> None:
     """ALT peaks when effectors are back, after the virus has peaked, also after stopping a drug."""
     result = run("hbeag_negative_hepatitis", drug)

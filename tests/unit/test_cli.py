@@ -128,7 +128,7 @@ def test_run_writes_courses_and_says_what(folder: Path) -> None:
     assert files(folder / "results") == ["run/config.toml", "run/result.nc"]
     with xr.open_dataset(folder / "results/run/result.nc", engine="h5netcdf") as dataset:
         assert dataset.half.dims == ("patient", "time")
-        assert dataset.sizes == {"patient": 20, "time": 5, "event": 0}
+        assert dataset.sizes == {"patient": 20, "time": 5, "event": 0, "item": 1}
         assert dataset.attrs["config"] == RUN
 
 

@@ -19,7 +19,20 @@ from carsim.metrics import Maximum
 from carsim.population import LogNormal, Population, Uniform
 from carsim.scenario import Scenario
 from carsim.sweep import Sweep
-from carsim.therapy import AddTo, Dose, Event, Infusion, Window
+from carsim.therapy import (
+    Assay,
+    Covariate,
+    Discontinue,
+    Dose,
+    Hazard,
+    Infusion,
+    Regimen,
+    Reset,
+    Rule,
+    SetParameter,
+    SetState,
+    Window,
+)
 
 MODEL = '''
 """A drug that comes and goes (for tests)."""
@@ -183,11 +196,163 @@ kind = "rule"
 when = "half"
 above = 8.0
 limit = 2
-do = [{ action = "add_to", state = "oral", amount = 1.0 }]
+do = [{ action = "dose", into = "oral", amount = 1.0, at = 0.5 }]
+
+[therapy.visits]
+kind = "rule"
+when = "half"
+below = 0.5
+every = 2.0
+start = 1.0
+until = 8.0
+consecutive = 2
+delay = 0.25
+spacing = 3.0
+after = "rescue"
+wait = 1.0
+unless_running = true
+assay = { detection_limit = 0.1, cv = 0.3 }
+do = { action = "infusion", into = "oral", duration = 1.0, rate = 2.0 }
+
+[therapy.listed]
+kind = "rule"
+at = [1.0, 2.0]
+do = [
+    { action = "window", parameter = "source", scale = 2.0, duration = 1.0 },
+    { action = "set_state", state = "drug", value = 1.0 },
+    { action = "set_parameter", parameter = "k", value = 1.0 },
+    { action = "reset", states = ["drug"] },
+    { action = "discontinue", item = "tablet" },
+]
+
+[therapy.chance]
+kind = "hazard"
+rate = 0.1
+scale = 2.0
+do = [{ action = "discontinue", item = "pump" }]
+
+[therapy.weight]
+kind = "covariate"
+parameter = "bound"
+at = [0.0, 5.0]
+value = [0.1, 0.2]
+interpolation = "locf"
+
+[therapy.wash]
+kind = "reset"
+at = 9.0
+
+[therapy.cure]
+kind = "regimen"
+at = 1.0
+scale = 2.0
+
+[therapy.cure.items.pill]
+kind = "dose"
+into = "oral"
+amount = 1.0
+at = 0.0
+every = 1.0
+count = 3
+adherence = 0.8
+
+[therapy.cure.items.check]
+kind = "rule"
+when = "half"
+above = 3.0
+do = [{ action = "discontinue", item = "pill" }]
 """
-    scenario = parsed(folder, TEXT + more)
-    assert scenario.therapy["slow"] == Window("source", 1.0, 2.0, scale=0.5)
-    assert scenario.therapy["rescue"] == Event("half", 8.0, do=AddTo("oral", 1.0), limit=2)
+    therapy = parsed(folder, TEXT + more).therapy
+    assert therapy["slow"] == Window("source", 1.0, 2.0, scale=0.5)
+    assert therapy["rescue"] == Rule("half", 8.0, do=Dose("oral", 1.0, at=0.5), limit=2)
+    assert therapy["visits"] == Rule(
+        "half",
+        below=0.5,
+        every=2.0,
+        start=1.0,
+        until=8.0,
+        consecutive=2,
+        delay=0.25,
+        spacing=3.0,
+        after="rescue",
+        wait=1.0,
+        unless_running=True,
+        assay=Assay(detection_limit=0.1, cv=0.3),
+        do=Infusion("oral", duration=1.0, rate=2.0),
+    )
+    assert therapy["listed"] == Rule(
+        at=[1.0, 2.0],
+        do=[
+            Window("source", scale=2.0, duration=1.0),
+            SetState("drug", 1.0),
+            SetParameter("k", 1.0),
+            Reset(states=("drug",)),
+            Discontinue("tablet"),
+        ],
+    )
+    assert therapy["chance"] == Hazard(0.1, scale=2.0, do=Discontinue("pump"))
+    assert therapy["weight"] == Covariate("bound", [0.0, 5.0], [0.1, 0.2], "locf")
+    assert therapy["wash"] == Reset(9.0)
+    assert therapy["cure"] == Regimen(
+        {
+            "pill": Dose("oral", 1.0, 0.0, every=1.0, count=3, adherence=0.8),
+            "check": Rule("half", 3.0, do=Discontinue("pill")),
+        },
+        at=1.0,
+        scale=2.0,
+    )
+
+
+RULE = """
+[therapy.rescue]
+kind = "rule"
+when = "half"
+above = 8.0
+every = 1.0
+assay = { cv = 0.3 }
+do = [{ action = "dose", into = "oral", amount = 1.0 }]
+
+[therapy.cure]
+kind = "regimen"
+items.pill = { kind = "dose", into = "oral", amount = 1.0, at = 0.0 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('kind = "rule"', 'kind = "event"', r"therapy.rescue.kind: there is no therapy item 'ev"),
+        ("above", "abov", r"^toy.toml: therapy.rescue.abov: unknown key. Did you mean 'above'"),
+        ("above = 8.0\n", "", r"therapy.rescue: .*neither above nor below. Give one threshold"),
+        ("every = 1.0", "every = 0.0", r"therapy.rescue: .*every = 0. The interval between"),
+        ("every = 1.0", 'every = "1"', r"therapy.rescue.every: '1' is a text. Give a number"),
+        ("every = 1.0\n", "", r"therapy.rescue: .*assay is for rules that look at visits"),
+        ('"half"', "3", r"therapy.rescue.when: 3 is a number. Give a text"),
+        ('"half"', '"haf"', r"therapy.rescue: when = 'haf'.* Did you mean 'half'"),
+        ("{ cv = 0.3 }", "0.3", r"^toy.toml: therapy.rescue.assay: 0.3 is a number. Give a table"),
+        ("cv = 0.3", "cw = 0.3", r"rescue.assay.cw: unknown key. Known: detection_limit, cv, sd"),
+        ("cv = 0.3", "cv = -0.3", r"therapy.rescue.assay: .*cv = -0.3 is negative"),
+        ("do = [", "do = [1, ", r"therapy.rescue.do: give a list of tables, one an action"),
+        ('do = [{ action = "dose"', 'do = [{ action = "doze"', r"do\[0\].action: there is no act"),
+        ('action = "dose", ', "", r"do\[0\].action: the key is missing. Give one of dose, infus"),
+        ('"oral", amount = 1.0 }]', '"oral" }]', r"rescue.do\[0\].amount: the key is missing"),
+        ('"oral", amount = 1.0 }]', '"orl", amount = 1.0 }]', r"rescue.do\[0\]: into = 'orl'"),
+        ("amount = 1.0 }]", "amount = -1.0 }]", r"therapy.rescue.do\[0\]: .*-1 is negative"),
+        ('{ kind = "dose"', '{ kind = "doze"', r"therapy.cure.items.pill.kind: there is no ther"),
+        ("amount = 1.0, at = 0.0", "at = 0.0", r"cure.items.pill.amount: the key is missing"),
+        ("items.pill = {", "items.pill = 3 #", r"therapy.cure.items.pill: 3 is a number. Give a t"),
+        ("items.pill", "items", r"therapy.cure.items.kind: 'dose' is a text. Give a table"),
+        ("items.pill = {", "items = {} #", r"therapy.cure: Regimen: items = \{\}. Give a mapping"),
+        ("items.pill = {", "items = [] #", r"therapy.cure.items: \[\] is a list. Give a table"),
+        (", at = 0.0 }", " }", r"therapy.cure.pill: at is missing. Say when it is given"),
+    ],
+)
+def test_what_is_wrong_with_a_rule_is_said_with_file_and_key(
+    folder: Path, old: str, new: str, message: str
+) -> None:
+    assert old in RULE
+    with pytest.raises(ConfigError, match=message):
+        parsed(folder, TEXT + RULE.replace(old, new, 1))
 
 
 def test_dotted_names_may_be_quoted_or_nested(folder: Path) -> None:
@@ -292,7 +457,8 @@ def test_a_bad_override_is_refused(folder: Path, override: str, message: str) ->
         ("amount = 10", "amount = -10", r"therapy.tablet: .*amount = -10 is negative"),
         ("amount = 10\n", "", r"therapy.tablet.amount: the key is missing"),
         ("amount = 10", "amont = 10", r"therapy.tablet.amont: unknown key. Did you mean 'amount'"),
-        ("rate = 3.0", 'rate = "3"', r"therapy.pump: .*rate = '3' is not a number"),
+        ("amount = 10", 'amount = "10"', r"therapy.tablet: .*amount = '10' is not a number"),
+        ("rate = 3.0", 'rate = "3"', r"therapy.pump: rate = '3': .* has no parameter '3'"),
         ("at = [0.0, 1.0]", "at = []", r"therapy.tablet: .*at is empty"),
         ("size = 20", "size = 0", r"population.size: 0 is out of range. Give 1 or more"),
         ("size = 20", "size = 1e3", r"population.size: 1000.0 is a number. Give a whole number"),
@@ -380,10 +546,12 @@ def test_deep_nesting_is_refused_in_words() -> None:
 
 def test_nothing_in_a_file_is_evaluated(folder: Path) -> None:
     marker = folder / "marker"
-    text = TEXT.replace("rate = 3.0", f"rate = \"__import__('pathlib').Path('{marker}').touch()\"")
-    with pytest.raises(ConfigError, match="is not a number"):
-        parsed(folder, text)
-    assert not marker.exists()
+    code = f"\"__import__('pathlib').Path('{marker}').touch()\""
+    for old, message in (("amount = 10", "is not a number"), ("rate = 3.0", "no parameter")):
+        key = old.partition(" ")[0]
+        with pytest.raises(ConfigError, match=message):
+            parsed(folder, TEXT.replace(old, f"{key} = {code}"))
+        assert not marker.exists()
 
 
 def test_the_schema_can_be_exported() -> None:

@@ -19,9 +19,23 @@ from carsim.model import Model
 from carsim.population import Component, LogNormal, Mixture, Population
 from carsim.registry import load_model
 from carsim.scenario import Prepared, Scenario, Solver, prepare
-from carsim.therapy import Dose, Event, Infusion
+from carsim.therapy import (
+    Discontinue,
+    Dose,
+    Hazard,
+    Infusion,
+    Item,
+    Regimen,
+    Reset,
+    Rule,
+    SetParameter,
+    SetState,
+    Window,
+)
+from carsim.therapy.rules import Action
 
 MODEL: Model = load_model(str(Path(__file__).with_name("one_compartment.py")))
+PILL = Dose("oral", 1.0, at=0)
 
 
 def made_up(prepared: Prepared, **changes: Any) -> Trajectories:
@@ -36,6 +50,7 @@ def made_up(prepared: Prepared, **changes: Any) -> Trajectories:
         "n_rejected": np.full(n, 3),
         "final_time": np.full(n, prepared.scenario.last_stop),
         "final_state": np.ones((n, len(MODEL.states))),
+        "doses": np.zeros((n, len(prepared.items) + len(prepared.rules)), dtype=np.int64),
         "log_count": np.zeros(n, dtype=np.int64),
         "log_time": np.full((n, 2), np.nan),
         "log_event": np.zeros((n, 2), dtype=np.int64),
@@ -139,7 +154,7 @@ def test_failed_patient_is_nan_everywhere_and_never_zero() -> None:
 
 
 def test_event_log_is_tidy() -> None:
-    therapy = {"dose": Dose("iv", 1.0, at=0), "alarm": Event("central", above=1.0)}
+    therapy = {"dose": Dose("iv", 1.0, at=0), "alarm": Rule("central", above=1.0)}
     prepared = three_patients(therapy=therapy)
     result = assemble(
         prepared,
@@ -154,8 +169,70 @@ def test_event_log_is_tidy() -> None:
     assert result["event_patient"].values.tolist() == [0, 2, 2]
     assert result["event_time"].values.tolist() == [1.0, 2.0, 3.0]
     assert result["event_name"].values.tolist() == ["alarm", "extinct:depot", "extinct:clock"]
+    assert result["event_action"].values.tolist() == ["note", "", ""]
     assert result["event_value"].values.tolist() == [0.5, 0.1, 0.2]
     assert "3 further firings" in result["event_name"].attrs["note"]
+
+
+def test_event_log_says_what_was_done() -> None:
+    both = Regimen({"stop": Rule("central", above=2.0, do=Discontinue("pill")), "pill": PILL})
+    rules: dict[str, tuple[tuple[Action, ...], str]] = {
+        "dose": ((Dose("oral", 3.0, every=2.0),), "give 3 mg oral every 2 day"),
+        "drip": ((Infusion("iv", rate=3.0),), "infuse 3 mg/day iv"),
+        "bag": ((Infusion("iv", amount=3.0, duration=1.0),), "infuse 3 mg iv"),
+        "named": ((Infusion("iv", rate="ka"),), "infuse ka mg/day iv"),
+        "factor": ((Window("CL", scale=0.5),), "multiply CL by 0.5"),
+        "value": ((Window("CL", value=np.array([1.0, 2.0, 4.0])),), "hold CL at 1 to 4"),
+        "several": ((Dose("iv", [1.0, 2.0], at=[0, 1]),), "give 1 to 2 mg iv"),
+        "end": ((Discontinue("dose"),), "discontinue dose"),
+        "set": ((SetParameter("CL", 2.0), SetState("clock", 0.0)), "set CL to 2; set clock to 0"),
+        "wash": ((Reset(states=("central",)), Reset()), "reset central; reset all states"),
+        "nothing": ((), "note"),
+    }
+    therapy: dict[str, Item] = {
+        name: Rule("central", above=1.0, do=actions) for name, (actions, _) in rules.items()
+    }
+    therapy |= {"chance": Hazard(0.1, do=Dose("iv", 1.0)), "both": both}
+    prepared = three_patients(therapy=therapy)
+    events = np.arange(len(prepared.rules))
+    logged = np.tile(events, (3, 1))
+    count, numbers = np.array([events.size, 0, 0]), np.ones(logged.shape)
+    result = assemble(
+        prepared,
+        made_up(prepared, log_count=count, log_time=numbers, log_event=logged, log_value=numbers),
+    )
+    assert result["event_name"].values.tolist() == [*rules, "chance", "both.stop"]
+    assert result["event_action"].values.tolist() == [
+        *(words for _, words in rules.values()),
+        "give 1 mg iv",
+        "discontinue both.pill",
+    ]
+    validate(result)
+
+
+def test_doses_are_counted_by_the_items_that_give_any() -> None:
+    therapy = {
+        "alarm": Rule("central", above=1.0),
+        "pill": PILL,
+        "block": Window("CL", scale=0.5, start=1.0),
+        "rescue": Rule("central", above=2.0, do=[SetState("clock", 0.0), Dose("iv", 1.0)]),
+        "drip": Infusion("iv", 0.0, stop=1.0, rate=1.0),
+    }
+    prepared = three_patients(therapy=therapy)
+    assert (*prepared.items, *prepared.rules) == ("pill", "block", "drip", "alarm", "rescue")
+    given = np.arange(15).reshape(3, 5)
+    result = assemble(prepared, made_up(prepared, doses=given))
+    assert result["doses_given"].dims == ("patient", "item")
+    assert result["item"].values.tolist() == ["pill", "drip", "rescue"]
+    assert result["doses_given"].values.tolist() == given[:, [0, 2, 4]].tolist()
+    assert int(result["doses_given"].sel(patient=1, item="drip")) == 7
+    validate(result)
+    alone = assemble(one := one_patient(therapy=therapy), made_up(one, doses=given[:1]))
+    assert alone["doses_given"].dims == ("item",)
+    validate(alone)
+    none = assemble(nobody := one_patient(), made_up(nobody))
+    assert "doses_given" not in none
+    assert "item" not in none.coords
 
 
 def test_attributes_say_how_the_result_was_made() -> None:

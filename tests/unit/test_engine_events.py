@@ -1,7 +1,8 @@
-"""State-triggered events and extinction against closed forms."""
+"""Rules that are watched all the time, and extinction, against closed forms."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from carsim.engine.integrate import integrate
-from carsim.engine.plan import Action, Events, Save, Stops, Trajectories
+from carsim.engine.plan import Action, Save, Stops, Trajectories
 from carsim.engine.program import Program
 from carsim.engine.status import Status
+from tests.engine_plans import Row, Watched, inputs, schedule, watch
 
 Array = NDArray[np.float64]
-Rule = tuple[int, float, int, int, list[tuple[Action, int, float]]]
 
 DEPOT, CENTRAL, CLOCK, CONCENTRATION = range(4)
 KA, CL, V, F, ONE, K = range(6)
@@ -23,24 +24,9 @@ RISING, FALLING = 1, -1
 NEVER = -np.inf
 
 
-def watch(n: int, *rules: Rule, thresholds: Array | None = None) -> Events:
-    """Events of all patients, each (source, threshold, direction, limit, actions)."""
-    actions = [action for rule in rules for action in rule[4]]
-    return Events(
-        source=np.array([rule[0] for rule in rules], dtype=np.int64),
-        threshold=(
-            np.tile([rule[1] for rule in rules], (n, 1)) if thresholds is None else thresholds
-        ),
-        direction=np.array([rule[2] for rule in rules], dtype=np.int64),
-        limit=np.array([rule[3] for rule in rules], dtype=np.int64),
-        action_offsets=np.cumsum([0, *(len(rule[4]) for rule in rules)]),
-        action_kind=np.array([action[0] for action in actions], dtype=np.int64),
-        action_index=np.array([action[1] for action in actions], dtype=np.int64),
-        action_value=np.array([action[2] for action in actions]),
-    )
-
-
-def run(body: Program, y0: Array, *rules: Rule, stop: float = 10.0, **options: Any) -> Trajectories:
+def run(
+    body: Program, y0: Array, *rules: Watched, stop: float = 10.0, **options: Any
+) -> Trajectories:
     y0 = np.atleast_2d(y0)
     n = len(y0)
     p = options.pop("p", np.tile(VALUES, (n, 1)))
@@ -48,20 +34,15 @@ def run(body: Program, y0: Array, *rules: Rule, stop: float = 10.0, **options: A
         "rtol": 1e-11,
         "atol": np.full(3, 1e-13),
         "threads": 1,
-        "events": watch(n, *rules, thresholds=options.pop("thresholds", None)),
+        "courses": inputs(3),
+        "rules": watch(n, *rules, thresholds=options.pop("thresholds", None)),
         **options,
     }
     return integrate(body, y0, p, 0.0, stop, **options)
 
 
 def stop_at(time: float, action: Action, index: int, value: float) -> Stops:
-    return Stops(
-        np.array([0, 1]),
-        np.array([time]),
-        np.array([int(action)]),
-        np.array([index]),
-        np.array([value]),
-    )
+    return schedule([(time, action, index, value)])
 
 
 # --- when ---
@@ -75,13 +56,31 @@ def test_a_decay_is_caught_at_the_threshold(body: Program) -> None:
     p = np.tile(VALUES, (n, 1))
     p[:, KA] = generator.uniform(0.5, 3.0, n)
     y0 = np.tile([100.0, 0.0, 0.0], (n, 1))
-    rule: Rule = (DEPOT, 0.0, FALLING, 99, [(Action.RESTART, 0, 0.0)])
+    rule: Watched = (DEPOT, 0.0, FALLING, 99, [(Action.RESTART, 0, 0.0)])
     result = run(body, y0, rule, p=p, thresholds=thresholds)
     np.testing.assert_array_equal(result.log_count, 1)
     expected = np.log(100.0 / thresholds[:, 0]) / p[:, KA]
     np.testing.assert_allclose(result.log_time[:, 0], expected, rtol=0.0, atol=1e-10)
     np.testing.assert_allclose(result.log_value[:, 0], thresholds[:, 0], rtol=1e-12)
     np.testing.assert_array_equal(result.log_event[:, 0], 0)
+
+
+def test_rules_of_one_threshold_fire_once_each(body: Program) -> None:
+    """One acts at once, one later on, one not at all; all of them might fire 99 times.
+
+    The step in which the first acts is taken anew, and may come to the threshold a little later.
+    """
+    n = 200
+    generator = np.random.default_rng(3)
+    thresholds = np.repeat(generator.uniform(5.0, 95.0, (n, 1)), 3, axis=1)
+    rules = watch(n, *[(DEPOT, 0.0, FALLING, 99, [])] * 3, thresholds=thresholds)
+    later: list[Row] = [(0.05, Action.ADD_STATE, CENTRAL, 1.0)]
+    rules = replace(rules, actions=schedule([(0.0, Action.RESTART, 0, 0.0)], later, []))
+    result = run(body, np.tile([100.0, 0.0, 0.0], (n, 1)), rtol=1e-9, rules=rules)
+    np.testing.assert_array_equal(result.log_count, 3)
+    np.testing.assert_array_equal(np.sort(result.log_event[:, :3], axis=1), [[0, 1, 2]] * n)
+    expected = np.log(100.0 / thresholds) / VALUES[KA]
+    np.testing.assert_allclose(result.log_time[:, :3], expected, rtol=0.0, atol=1e-8)
 
 
 def test_a_rise_of_an_observable_is_caught(body: Program) -> None:
@@ -92,7 +91,7 @@ def test_a_rise_of_an_observable_is_caught(body: Program) -> None:
     p[:, K] = 0.0
     # With K = 0 the central amount is 100 (1 - exp(-ka t)) after a dose.
     y0[:, DEPOT] = 100.0
-    rule: Rule = (CONCENTRATION, 0.0, RISING, 3, [(Action.SET_STATE, CLOCK, -1.0)])
+    rule: Watched = (CONCENTRATION, 0.0, RISING, 3, [(Action.SET_STATE, CLOCK, -1.0)])
     result = run(body, y0, rule, p=p, thresholds=thresholds)
     expected = -np.log1p(-thresholds[:, 0] * VALUES[V] / 100.0) / VALUES[KA]
     np.testing.assert_allclose(result.log_time[:, 0], expected, rtol=0.0, atol=1e-10)
@@ -102,8 +101,8 @@ def test_a_rise_of_an_observable_is_caught(body: Program) -> None:
 def test_direction_counts(body: Program) -> None:
     """The central amount rises through 20 and falls through it later."""
     y0 = np.array([100.0, 0.0, 0.0])
-    up: Rule = (CENTRAL, 20.0, RISING, 5, [(Action.RESTART, 0, 0.0)])
-    down: Rule = (CENTRAL, 20.0, FALLING, 5, [(Action.RESTART, 0, 0.0)])
+    up: Watched = (CENTRAL, 20.0, RISING, 5, [(Action.RESTART, 0, 0.0)])
+    down: Watched = (CENTRAL, 20.0, FALLING, 5, [(Action.RESTART, 0, 0.0)])
     result = run(body, y0, up, down, stop=20.0)
     assert result.log_count[0] == 3
     # The amount is below 20 from the start: that condition holds and acts at once.
@@ -141,7 +140,7 @@ def test_a_jump_over_the_threshold_fires_at_the_jump(body: Program) -> None:
 
 def test_two_crossings_inside_one_step_act_in_their_order(body: Program) -> None:
     """The clock alone takes steps of several days; four rules fire inside the first."""
-    rules: list[Rule] = [
+    rules: list[Watched] = [
         (CLOCK, t, RISING, 1, [(Action.ADD_STATE, DEPOT, t)]) for t in (4.0, 2.0, 3.0, 1.0)
     ]
     result = run(body, np.zeros(3), *rules, rtol=1e-3)
@@ -150,7 +149,7 @@ def test_two_crossings_inside_one_step_act_in_their_order(body: Program) -> None
 
 
 def test_rules_that_become_true_together_all_fire(body: Program) -> None:
-    rules: list[Rule] = [(CLOCK, 2.5, RISING, 1, [(Action.ADD_STATE, CENTRAL, 1.0)])] * 3
+    rules: list[Watched] = [(CLOCK, 2.5, RISING, 1, [(Action.ADD_STATE, CENTRAL, 1.0)])] * 3
     p = VALUES[None].copy()
     p[0, K] = 0.0
     result = run(body, np.zeros(3), *rules, p=p)
@@ -212,8 +211,8 @@ def test_the_log_counts_beyond_its_capacity(body: Program) -> None:
 
 
 def test_rules_that_trigger_each_other_end_with_event_limit(body: Program) -> None:
-    up: Rule = (CLOCK, 1.0, RISING, 10**6, [(Action.SET_STATE, CLOCK, -1.0)])
-    down: Rule = (CLOCK, -1.0, FALLING, 10**6, [(Action.SET_STATE, CLOCK, 1.0)])
+    up: Watched = (CLOCK, 1.0, RISING, 10**6, [(Action.SET_STATE, CLOCK, -1.0)])
+    down: Watched = (CLOCK, -1.0, FALLING, 10**6, [(Action.SET_STATE, CLOCK, 1.0)])
     y0 = np.zeros((body.lanes + 1, 3))
     y0[1:, CLOCK] = -0.5
     result = run(body, y0, up, down, stop=1.4)
@@ -232,7 +231,7 @@ def test_every_action_of_a_rule(body: Program) -> None:
         (Action.SET_STATE, DEPOT, 10.0),
         (Action.SCALE_STATE, DEPOT, 3.0),
         (Action.ADD_STATE, CENTRAL, 5.0),
-        (Action.SET_INPUT, CENTRAL, 4.0),
+        (Action.SET_RUNNING, CENTRAL, 4.0),
         (Action.SET_PARAMETER, K, 0.0),
     ]
     result = run(body, np.zeros(3), (CLOCK, 2.0, RISING, 1, actions), stop=6.0)
@@ -242,8 +241,8 @@ def test_every_action_of_a_rule(body: Program) -> None:
 
 def test_an_action_may_set_off_another_rule(body: Program) -> None:
     """Halving the volume doubles the concentration, which is then above the threshold."""
-    halve: Rule = (CLOCK, 2.0, RISING, 1, [(Action.SET_PARAMETER, V, 10.0)])
-    alarm: Rule = (CONCENTRATION, 6.0, RISING, 1, [(Action.SET_STATE, DEPOT, 1e3)])
+    halve: Watched = (CLOCK, 2.0, RISING, 1, [(Action.SET_PARAMETER, V, 10.0)])
+    alarm: Watched = (CONCENTRATION, 6.0, RISING, 1, [(Action.SET_STATE, DEPOT, 1e3)])
     p = VALUES[None].copy()
     p[0, K] = 0.0
     result = run(body, np.array([0.0, 100.0, 0.0]), halve, alarm, p=p)

@@ -10,11 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from carsim.engine.integrate import integrate
-from carsim.engine.plan import Action, Events, Reduction, Reductions, Save, Stops, Trajectories
+from carsim.engine.plan import Action, Reduction, Reductions, Save, Trajectories
 from carsim.engine.program import Program
 from carsim.engine.tableaus import METHODS
 from carsim.kernels import compile_model
 from carsim.model import Model
+from tests.engine_plans import Row, inputs, schedule, watch
 
 Array = NDArray[np.float64]
 
@@ -55,22 +56,19 @@ class Ensemble:
         )
         self.y0 = np.stack([generator.uniform(1.0, 500.0, n), np.zeros(n), np.zeros(n)], axis=1)
         times = np.sort(generator.uniform(0.0, STOP, (n, 3)), axis=1)
-        self.stops = Stops(
-            3 * np.arange(n + 1),
-            times.ravel(),
-            np.tile([Action.ADD_STATE, Action.SET_INPUT, Action.SET_PARAMETER], n).astype(np.int64),
-            np.tile([DEPOT, CENTRAL, K], n),
-            np.tile([50.0, 3.0, 0.7], n),
-        )
-        self.events = Events(
-            source=np.array([CONCENTRATION, CLOCK]),
-            threshold=np.stack([generator.uniform(0.1, 5.0, n), np.full(n, 4.0)], axis=1),
-            direction=np.array([-1, 1]),
-            limit=np.array([3, 2]),
-            action_offsets=np.array([0, 1, 2]),
-            action_kind=np.array([int(Action.ADD_STATE), int(Action.SET_STATE)]),
-            action_index=np.array([DEPOT, CLOCK]),
-            action_value=np.array([20.0, 0.0]),
+        self.stops: list[list[Row]] = [
+            [
+                (first, Action.ADD_STATE, DEPOT, 50.0),
+                (second, Action.SET_RUNNING, CENTRAL, 3.0),
+                (third, Action.SET_PARAMETER, K, 0.7),
+            ]
+            for first, second, third in times.tolist()
+        ]
+        self.rules = watch(
+            n,
+            (CONCENTRATION, 0.0, -1, 3, [(Action.ADD_STATE, DEPOT, 20.0)]),
+            (CLOCK, 0.0, 1, 2, [(Action.SET_STATE, CLOCK, 0.0)]),
+            thresholds=np.stack([generator.uniform(0.1, 5.0, n), np.full(n, 4.0)], axis=1),
         )
         kinds = list(Reduction)
         self.reductions = Reductions(
@@ -87,23 +85,16 @@ class Ensemble:
     ) -> Trajectories:
         """The patients of `index`, in that order."""
         index = np.arange(self.n) if index is None else index
-        rows = (3 * index[:, None] + np.arange(3)).ravel()
-        stops = Stops(
-            3 * np.arange(len(index) + 1),
-            self.stops.time[rows],
-            self.stops.kind[rows],
-            self.stops.index[rows],
-            self.stops.value[rows],
-        )
         options = {
             "rtol": 1e-5,
             "atol": np.full(3, 1e-8),
             "threads": 1,
             "save": Save(GRID, np.arange(4)),
             "floors": self.floors,
-            "events": replace(self.events, threshold=self.events.threshold[index]),
+            "courses": inputs(3),
+            "rules": replace(self.rules, threshold=self.rules.threshold[index]),
             "reductions": self.reductions,
-            "stops": stops,
+            "stops": schedule(*(self.stops[patient] for patient in index)),
             **options,
         }
         return integrate(program, self.y0[index], self.p[index], 0.0, STOP, **options)
@@ -152,6 +143,15 @@ def test_reversed_order(ensemble: Ensemble, body: Program, whole: Trajectories) 
     assert_same_bits(ensemble.run(body, index), whole, index)
 
 
+def test_numbers_without_any_rule(ensemble: Ensemble, body: Program) -> None:
+    """From the first step on, no patient finds in its lane what another one left there."""
+    reductions = replace(ensemble.reductions, start=np.zeros(len(Reduction)))
+    options: dict[str, Any] = {"rules": None, "reductions": reductions}
+    whole = ensemble.run(body, **options)
+    for index in (np.arange(ensemble.n)[::-1], np.array([ensemble.n - 1])):
+        assert_same_bits(ensemble.run(body, index, **options), whole, index)
+
+
 @pytest.mark.parametrize("shift", [1, 5, 8])
 def test_every_lane(ensemble: Ensemble, body: Program, whole: Trajectories, shift: int) -> None:
     """One lane load of patients, each in another lane than before."""
@@ -198,7 +198,7 @@ def test_number_of_lanes(one_compartment: Model, ensemble: Ensemble) -> None:
     """8 or 16 lanes: the same bits, but for times found by subdividing a step among lanes."""
     narrow, wide = (compile_model(one_compartment, lanes=lanes) for lanes in (8, 16))
     plain: dict[str, Any] = {
-        "events": None,
+        "rules": None,
         "reductions": None,
         "floors": None,
     }
@@ -221,12 +221,8 @@ def test_number_of_lanes(one_compartment: Model, ensemble: Ensemble) -> None:
 
 def test_a_run_split_at_a_restart_is_the_whole_run(body: Program) -> None:
     ensemble = Ensemble(2 * body.lanes + 1)
-    n = ensemble.n
     split = 4.75
-    restart = Stops(
-        np.arange(n + 1), np.full(n, split), np.full(n, int(Action.RESTART)),
-        np.zeros(n, dtype=np.int64), np.zeros(n),
-    )  # fmt: skip
+    restart = schedule([(split, Action.RESTART, 0, 0.0)])
     options: dict[str, Any] = {"rtol": 1e-6, "atol": np.full(3, 1e-8), "threads": 1}
     grid = np.linspace(0.0, STOP, 49)
     save = Save(grid, np.arange(4))

@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from carsim.engine.integrate import integrate
-from carsim.engine.plan import Action, Reduction, Reductions, Save, Stops, Trajectories
+from carsim.engine.plan import Action, Reduction, Reductions, Save, Trajectories
 from carsim.engine.program import Program
 from carsim.engine.status import Status
+from tests.engine_plans import schedule
 
 Array = NDArray[np.float64]
 Wanted = tuple[Reduction, int, float, float, float]
@@ -90,10 +91,7 @@ def test_peak_and_its_time(body: Program) -> None:
 def test_trough_and_its_time(body: Program) -> None:
     """Minus the clock, so to say: the concentration is lowest where the amount falls and rises."""
     p = VALUES[None]
-    second = Stops(
-        np.array([0, 1]), np.array([8.0]), np.array([int(Action.ADD_STATE)]),
-        np.array([DEPOT]), np.array([100.0]),
-    )  # fmt: skip
+    second = schedule([(8.0, Action.ADD_STATE, DEPOT, 100.0)])
     result = run(
         body,
         (Reduction.MINIMUM, CENTRAL, 2.0, 20.0, 0.0),
@@ -126,11 +124,7 @@ def test_area_of_a_straight_line_is_exact(body: Program) -> None:
 
 def test_area_is_dose_over_clearance(body: Program) -> None:
     """The textbook relation, for five doses and an endless wait."""
-    doses = np.arange(5.0)
-    stops = Stops(
-        np.array([0, 5]), doses, np.full(5, int(Action.ADD_STATE)), np.full(5, CENTRAL),
-        np.full(5, 40.0),
-    )  # fmt: skip
+    stops = schedule([(float(day), Action.ADD_STATE, CENTRAL, 40.0) for day in range(5)])
     result = run(
         body,
         (Reduction.AREA, CONCENTRATION, *FOREVER, 0.0),
@@ -225,10 +219,7 @@ def test_values_equal_those_of_a_fine_grid(body: Program) -> None:
 
 
 def test_a_rise_by_dose_is_above_from_the_dose_on(body: Program) -> None:
-    dose = Stops(
-        np.array([0, 1]), np.array([2.0]), np.array([int(Action.SET_STATE)]),
-        np.array([CLOCK]), np.array([100.0]),
-    )  # fmt: skip
+    dose = schedule([(2.0, Action.SET_STATE, CLOCK, 100.0)])
     result = run(
         body,
         (Reduction.FIRST_ABOVE, CLOCK, *FOREVER, 50.0),

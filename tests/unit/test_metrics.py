@@ -26,6 +26,7 @@ from carsim.metrics import (
 )
 from carsim.model import Model
 from carsim.registry import load_model
+from carsim.therapy import Covariate, Hazard, Sources
 
 MODEL: Model = load_model(str(Path(__file__).with_name("one_compartment.py")))
 
@@ -68,13 +69,21 @@ def test_metrics_become_rows_in_their_order() -> None:
         "high": TimeAbove("central", 0.5, stop=4.0),
         "day3": ValueAt("depot", 3.0),
     }
-    rows = compile_metrics(MODEL, metrics, 0.0, 10.0)
+    rows = compile_metrics(Sources(MODEL), metrics, 0.0, 10.0)
     assert rows.kind.tolist() == [Reduction.MAXIMUM, Reduction.TIME_ABOVE, Reduction.VALUE_AT]
     assert rows.source.tolist() == [len(MODEL.states), 1, 0]
     assert rows.start.tolist() == [1.0, 0.0, 3.0]
     assert rows.stop.tolist() == [10.0, 4.0, 3.0]
     assert np.array_equal(rows.threshold, [np.nan, 0.5, np.nan], equal_nan=True)
-    assert compile_metrics(MODEL, {}, 0.0, 10.0).kind.shape == (0,)
+    assert compile_metrics(Sources(MODEL), {}, 0.0, 10.0).kind.shape == (0,)
+    # States that a therapy adds stand between those of the model and the observables.
+    therapy = {
+        "weight": Covariate("V", at=[0, 1], value=[20, 30], interpolation="linear"),
+        "relapse": Hazard(0.1),
+        "cure": Hazard(0.2),
+    }
+    rows = compile_metrics(Sources.of(MODEL, therapy), metrics, 0.0, 10.0)
+    assert rows.source.tolist() == [len(MODEL.states) + 2, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from carsim.population import Component, LogNormal, Mixture, Population
 from carsim.registry import load_model
 from carsim.scenario import Scenario, Solver, prepare, regular_times
 from carsim.scenario.encoding import decode, encode
-from carsim.therapy import AddTo, Dose, Event, Infusion, SetParameter, Window
+from carsim.therapy import Dose, Infusion, Rule, SetParameter, Window
 
 MODEL: Model = load_model(str(Path(__file__).with_name("one_compartment.py")))
 
@@ -32,7 +32,7 @@ def full() -> Scenario:
             "pill": Dose("oral", [1.0, 2.0], at=[0, 1], every=7.0, until=np.inf),
             "drip": Infusion("iv", 1.0, stop=3.0, rate=0.1),
             "block": Window("CL", scale=0.3, start=2.0),
-            "rescue": Event("concentration", above=2.0, do=[AddTo("iv", 1.0)], limit=2),
+            "rescue": Rule("concentration", above=2.0, do=[Dose("iv", 1.0)], limit=2),
         },
         population=Population(
             4,
@@ -299,7 +299,8 @@ def test_prepared_arrays_follow_the_scenario() -> None:
     assert len(set(CL)) == 4
     assert prepared.outputs == ("concentration", "central")
     assert prepared.save.sources.tolist() == [3, 1]
-    assert prepared.event_names == ("rescue",)
+    assert prepared.items == ("pill", "drip", "block")
+    assert prepared.rules == ("rescue",)
     assert sorted(prepared.sampled) == ["CL", "V", "ka"]
     assert prepared.labels["kind"].shape == (4,)
     assert prepared.floors.tolist() == [0.0, 0.0, 0.0]
@@ -311,11 +312,16 @@ def test_block_is_a_range_of_the_whole() -> None:
     whole, part = prepared.block(), prepared.block(1, 3)
     assert np.array_equal(part.p, whole.p[1:3])
     assert np.array_equal(part.stop, [21.0, 22.0])
-    expected = whole.stops.take(1, 3)
-    assert np.array_equal(part.stops.offsets, expected.offsets)
-    assert np.array_equal(part.stops.time, expected.time)
-    assert np.array_equal(part.stops.value, expected.value)
-    assert part.events.threshold.shape == (2, 1)
+    assert part.serial.tolist() == [1, 2]
+    for name in ("time", "kind", "index", "value", "item", "counted"):
+        for patient in (0, 1):
+            mine = part.therapy.stops.take(patient, patient + 1)
+            its = whole.therapy.stops.take(patient + 1, patient + 2)
+            assert np.array_equal(getattr(mine, name), getattr(its, name)), name
+    for name in ("kind", "target", "item", "level"):
+        one, all_ = getattr(part.therapy.courses, name), getattr(whole.therapy.courses, name)
+        assert np.array_equal(one, all_), name
+    assert part.therapy.rules.threshold.shape == (2, 1)
 
 
 def test_cohort_drawn_before_takes_the_place_of_the_population() -> None:
@@ -364,7 +370,7 @@ def test_scaled_window_is_checked_for_every_drawn_patient() -> None:
 def test_infeasible_patient_does_not_stop_the_others() -> None:
     therapy = {
         "a": Dose("oral", 1.0, at=0),
-        "b": Event("central", above=1.0, do=SetParameter("CL", 1.0)),
+        "b": Rule("central", above=1.0, do=SetParameter("CL", 1.0)),
     }
     prepared = prepare(Scenario(MODEL, initial={"central": 1.0}, therapy=therapy, stop=1.0))
     assert np.isfinite(prepared.y0).all()

@@ -17,7 +17,7 @@ from carsim.population import LogNormal, Population
 from carsim.registry import load_model
 from carsim.scenario import Scenario, Solver
 from carsim.simulation import prepare, simulate, solve, solve_all
-from carsim.therapy import AddTo, Dose, Event, Infusion, SetParameter, Window
+from carsim.therapy import Dose, Infusion, Rule, SetParameter, Window
 
 MODEL: Model = load_model(str(Path(__file__).with_name("one_compartment.py")))
 KA, CL, V, F = 1.5, 1.1, 20.0, 0.8
@@ -102,10 +102,10 @@ def test_metrics_alone_save_no_courses() -> None:
     validate(result)
 
 
-def test_event_acts_once_and_is_logged() -> None:
+def test_rule_acts_once_and_is_logged() -> None:
     therapy = {
         "drip": Infusion("iv", 0.0, rate=2.0),
-        "rescue": Event("central", above=5.0, do=[SetParameter("one", 0.0), AddTo("depot", 1.0)]),
+        "rescue": Rule("central", above=5.0, do=[SetParameter("one", 0.0), Dose("depot", 1.0)]),
     }
     result = simulate(MODEL, stop=10.0, therapy=therapy, outputs=["clock"], solver=TIGHT)
     time = -np.log(1 - 5.0 * K / 2.0) / K
@@ -123,7 +123,7 @@ def ensemble(**changes: Any) -> Scenario:
             ),
             "therapy": {
                 "a": Dose("oral", np.linspace(1, 2, 37), at=[0, 1], every=2.0),
-                "e": Event("central", above=3.0, do=AddTo("depot", 0.5), limit=3),
+                "e": Rule("central", above=3.0, do=Dose("depot", 0.5), limit=3),
                 "w": Window("CL", scale=2.0, start=1.0, stop=np.linspace(0, 9, 37)),
             },
             "stop": 10.0,

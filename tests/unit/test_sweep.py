@@ -32,7 +32,17 @@ from carsim.population import Component, LogNormal, Mixture, Population
 from carsim.scenario import Scenario, Solver
 from carsim.simulation import simulate
 from carsim.sweep import Sweep, estimate, examples, make_plan, run
-from carsim.therapy import Dose, Infusion
+from carsim.therapy import (
+    Assay,
+    Dose,
+    Hazard,
+    Infusion,
+    Item,
+    Regimen,
+    Rule,
+    SetParameter,
+    SetState,
+)
 
 TOY = Assumed("a test")
 
@@ -212,6 +222,44 @@ def test_axes_that_change_more_than_numbers_are_solved_apart() -> None:
     cell = found.sel(solver_rtol=1e-7, seed=1, stop=5.0)
     assert np.array_equal(alone.at_end.values, cell.at_end.values)
     assert np.array_equal(alone.source.values, cell.source.values)
+
+
+def test_parts_of_rules_and_regimens_can_be_axes() -> None:
+    """Solved side by side, and in each cell what `simulate` gives, chance included."""
+    therapy: dict[str, Item] = {
+        "tablet": Dose("oral", 10.0, 0.0, every=1.0, adherence=0.7),
+        "rescue": Rule(
+            "half",
+            below=2.0,
+            every=1.0,
+            limit=None,
+            assay=Assay(cv=0.3),
+            do=[Dose("oral", 4.0), SetState("drug", 1.0)],
+        ),
+        "relapse": Hazard(0.3, do=SetParameter("source", 0.5)),
+        "cure": Regimen({"drip": Infusion("oral", 2.0, duration=1.0, rate=3.0)}),
+    }
+    scenario = dataclasses.replace(SCENARIO, therapy=therapy)
+    axes = [
+        Axis("therapy.rescue.do.0.amount", [2.0, 6.0]),
+        Axis("therapy.rescue.below", [1.0, 3.0]),
+        Axis("therapy.relapse.scale", [0.5, 2.0]),
+        Axis("therapy.cure.items.drip.rate", [1.0, 5.0]),
+        Axis("therapy.cure.scale", [1.0, 2.0]),
+    ]
+    sweep = Sweep(scenario, Grid(axes), {"high": Visits()})
+    assert sweep.vectors == tuple(sweep.design.axes)
+    result = run(sweep)
+    units = [result[axis.name].attrs["carsim_units"] for axis in sweep.design.axes]
+    assert units == ["mg", "mg", "1", "mg/day", "1"]
+    cell = (1, 0, 1, 1, 0)
+    changed = scenario
+    for axis, place in zip(axes, cell, strict=True):
+        assert axis.values is not None
+        changed = changed.replace(axis.path, axis.values[place])
+    alone = simulate(changed)
+    for name in ("peak", "at_end"):
+        assert np.array_equal(result[name].values[cell], alone[name].values)
 
 
 def test_variants_of_one_group_can_be_an_axis() -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,6 +61,11 @@ def cascades(rates: Rates, time: Array) -> Array:
     return out
 
 
+@cache
+def _factorials(order: int) -> Array:
+    return np.array([float(math.factorial(order + k)) for k in range(TERMS)])
+
+
 def _series(rates: Rates, time: Array) -> Array:
     """The last cascade as a power series about the largest rate: every term is positive."""
     largest, order = rates[-1], len(rates) - 1
@@ -71,8 +76,7 @@ def _series(rates: Rates, time: Array) -> Array:
         distance = (largest - rate) / spread if spread > 0.0 else 0.0
         for k in range(1, TERMS):
             symmetric[k] += distance * symmetric[k - 1]
-    factorials = np.array([float(math.factorial(order + k)) for k in range(TERMS)])
-    total = (spread * time[:, None]) ** np.arange(TERMS) @ (symmetric / factorials)
+    total = (spread * time[:, None]) ** np.arange(TERMS) @ (symmetric / _factorials(order))
     return np.asarray(np.exp(-largest * time) * time**order * total)
 
 
