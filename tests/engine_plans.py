@@ -61,6 +61,8 @@ def watch(n: int, *rules: Watched, thresholds: Array | None = None) -> Rules:
         wait=nothing,
         spacing=nothing,
         idle=none,
+        during=np.full(number, -1),
+        unless=np.full(number, -1),
         visits=np.zeros(number + 1, dtype=np.int64),
         visit_time=np.empty(0),
         detection=nothing,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from carsim.engine.jit import COUNT, MATRIX
 from carsim.engine.philox import philox, two_normals
 
-WORDS = types.UniTuple(types.uint64, 4)
+WORDS = types.UniTuple(types.uint64, 4)  # type: ignore[no-untyped-call]
 
 
 @numba.njit(WORDS(COUNT, COUNT, COUNT, COUNT, COUNT, COUNT))

@@ -70,7 +70,7 @@ def test_a_visit_sees_the_crossing_late() -> None:
 
 
 def test_visits_may_be_listed_or_begin_late_and_end_early() -> None:
-    always = {"limit": None}
+    always: dict[str, Any] = {"limit": None}
     result = run(
         {
             "listed": Rule(at=(1.0, 4.0, 9.0), **always),
@@ -282,7 +282,7 @@ def test_a_reset_empties_and_ends() -> None:
 
 def test_readings_below_the_limit_are_not_detected() -> None:
     """Above 5 the assay sees 12.2, 9.1, 6.7 on days 21, 24, 27; below 20 it says 0."""
-    seen_by = {"exact": None, "blunt": Assay(detection_limit=20.0)}
+    seen_by: dict[str, Assay | None] = {"exact": None, "blunt": Assay(detection_limit=20.0)}
     therapy = {
         name: Rule("decay", above=5.0, every=3.0, limit=None, assay=assay)
         for name, assay in seen_by.items()
@@ -300,8 +300,8 @@ def test_readings_below_the_limit_are_not_detected() -> None:
 def test_measurement_errors_have_the_distribution_that_was_asked_for() -> None:
     """The decay stands still at 100; 400 patients are measured 50 times each."""
     many = Population(400, seed=3)
-    options = {"population": many, "parameters": {"k": 0.0}, "save_at": [20.0]}
-    rule = {"above": 0.0, "every": 0.4, "limit": None}
+    options: dict[str, Any] = {"population": many, "parameters": {"k": 0.0}, "save_at": [20.0]}
+    rule: dict[str, Any] = {"above": 0.0, "every": 0.4, "limit": None}
     relative = run({"r": Rule("decay", assay=Assay(cv=0.3), **rule)}, **options)
     logs = np.log(np.array(seen(relative, "r")) / 100.0)
     assert len(logs) == 400 * 50
@@ -319,7 +319,7 @@ def test_measurement_errors_have_the_distribution_that_was_asked_for() -> None:
 
 def test_measurements_belong_to_the_patient_and_the_seed() -> None:
     rule = {"r": Rule("decay", above=100.0, every=0.4, limit=None, assay=Assay(cv=0.3))}
-    options = {"save_at": [20.0], "parameters": {"k": 0.0}}
+    options: dict[str, Any] = {"save_at": [20.0], "parameters": {"k": 0.0}}
     whole = run(rule, population=Population(50, seed=1), **options)
     part = run(rule, population=Population(7, seed=1), **options)
     other = run(rule, population=Population(7, seed=2), **options)

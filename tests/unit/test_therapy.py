@@ -438,7 +438,7 @@ def test_coincident_actions_have_a_fixed_order() -> None:
     infusion, window = 0, 1
     assert plan.courses.kind.tolist() == [CourseKind.INPUT, CourseKind.VALUE]
     assert kinds == [
-        (Action.SET_STATE, MODEL.state_index["clock"]),
+        (Action.RESET_STATE, MODEL.state_index["clock"]),
         (Action.SET_PARAMETER, MODEL.parameter_index["V"]),
         (Action.SET_RUNNING, window),
         (Action.SET_RUNNING, infusion),
@@ -616,7 +616,7 @@ def test_a_hundred_thousand_patients_compile_in_less_than_a_second() -> None:
             lambda: Covariate("V", at=0, value=1.0, interpolation="lienar"),
             r"interpolation = 'lienar' is none of nocb, locf, linear. Did you mean 'linear'\?",
         ),
-        (lambda: Reset(at=0, states="central"), r"states is the text 'central'; give a list"),  # type: ignore[arg-type]
+        (lambda: Reset(at=0, states="central"), r"states is the text 'central'; give a list"),
         (lambda: Reset(at=0, states=("",)), r"states = '' is not a name"),
         (lambda: Reset(at=np.nan), r"Reset: at = nan"),
     ],

@@ -234,7 +234,7 @@ def test_discontinue_and_reset_name_the_items() -> None:
     assert item_names(therapy)[0] == ("pill",)
     assert rows(actions, 0) == [(0.0, Action.DISCONTINUE, 2, 0.0)]
     assert rows(actions, 2) == [
-        (0.0, Action.SET_STATE, CENTRAL, 0.0),
+        (0.0, Action.RESET_STATE, CENTRAL, 0.0),
         (0.0, Action.DISCONTINUE, 2, 0.0),
     ]
 
