@@ -29,7 +29,7 @@ class Rates(Parameters):
     k_M: float = parameter(0.3, "1/day", "turnover of the marker", INVENTED)
     M_0: float = parameter(100.0, "U/L", "marker without drug", INVENTED)
     slope: float = parameter(1.0, "L/mg/day", "removal of the marker by the drug", INVENTED)
-    risk: float = parameter(1e-3, "L/U/day", "hazard of harm per unit of the marker", INVENTED)
+    risk: float = parameter(5e-4, "L/U/day", "hazard of harm per unit of the marker", INVENTED)
 
 
 def concentration_of(y: Drug, p: Rates) -> float:
