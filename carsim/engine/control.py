@@ -10,6 +10,7 @@ from carsim.engine.layout import (
     ACCEPTED,
     CAP,
     DELTA,
+    END,
     ERROR,
     FACTOR,
     INPUTS,
@@ -39,10 +40,16 @@ PROPORTIONAL = 0.4
 LARGEST_ERROR = 1e300
 SHRINK_REJECTED = 0.75
 SHRINK_NON_FINITE = 0.25
-# For the first step: norms that say nothing, and what is taken then.
+# For the first step: norms that say nothing, and what is taken then, as a share of the time that is
+# left, so that it does not depend on the unit of time.
 NEGLIGIBLE = 1e-5
-SMALL_STEP = 1e-6
-FLAT = 1e-15
+SMALL_SHARE = 1e-8
+# A nearly empty state that begins to fill changes by a hundredth in no time at all.
+SMALLEST_SHARE = 1e-12
+# Share of the time itself that a sum with it does not lose.
+VISIBLE = 1e-14
+# A step h has a local error of about this times the term of its order in Taylor's series.
+ERROR_CONSTANT = 1e-3
 # Pivots are near 1 / gamma; one that small says that the elimination lost all its digits.
 SMALLEST_PIVOT = 1e-11
 
@@ -102,12 +109,18 @@ def first_step(
     atol: FloatArray,
     rtol: float,
 ) -> None:
-    """Step size to start with, for every lane (Hairer, Norsett & Wanner I, section II.4).
+    """Step size to start with, for every lane.
+
+    After Hairer, Norsett & Wanner I, section II.4, but free of the unit of time: their formula
+    compares derivatives with 1. Here the first and second derivative, d1 and d2 in units of the
+    tolerance, give the time tau = d1/d2 in which the course bends; higher derivatives are taken to
+    follow as d1/tau^k, so that a step h has an error of about C d1 tau (h/tau)^order, which is set
+    to the tolerance.
 
     It goes into the row FACTOR of `numbers`. The row F of `vectors` holds the derivative at the
     start; STAGE and STAGE_F are overwritten.
     """
-    t, stage_time, out = numbers[T], numbers[STAGE_TIME], numbers[FACTOR]
+    t, stage_time, out, end = numbers[T], numbers[STAGE_TIME], numbers[FACTOR], numbers[END]
     y, f, stage, stage_f = vectors[Y], vectors[F], vectors[STAGE], vectors[STAGE_F]
     n_states = len(atol)
     share = 1.0 / n_states
@@ -121,9 +134,13 @@ def first_step(
             d0 = d0 + a * a
             d1 = d1 + b * b
         d0, d1 = square_root(d0 * share), square_root(d1 * share)
-        telling = (d0 > NEGLIGIBLE) & (d1 > NEGLIGIBLE)
-        h = select(telling, 0.01 * d0 / d1, SMALL_STEP)
-        h = select((h > 0.0) & (h < LARGEST_ERROR), h, SMALL_STEP)
+        left = load(end, lane) - load(t, lane)
+        telling = (d0 > NEGLIGIBLE) & (d1 * left > NEGLIGIBLE)
+        small = SMALL_SHARE * left
+        smallest = SMALLEST_SHARE * left + VISIBLE * magnitude(load(t, lane))
+        h = select(telling, 0.01 * d0 / d1, small)
+        h = select((h > 0.0) & (h < LARGEST_ERROR), h, small)
+        h = select(h < smallest, smallest, h)
         store(out, lane, h)
         store(stage_time, lane, load(t, lane) + h)
         for i in range(n_states):
@@ -145,11 +162,10 @@ def first_step(
             d1 = d1 + a * a
             d2 = d2 + b * b
         d1, d2 = square_root(d1 * share), square_root(d2 * share) / h
-        largest = select(d1 < d2, d2, d1)
-        flat = 1e-3 * h
-        flat = select(flat < SMALL_STEP, SMALL_STEP, flat)
-        curved = exp((log(repeat(0.01)) - log(largest)) * (1.0 / order))
-        curved = select(largest <= FLAT, flat, curved)
+        log_tau = log(d1) - log(d2)
+        goal = log(repeat(1.0 / ERROR_CONSTANT)) - log(d1) - log_tau
+        curved = exp(log_tau + goal * (1.0 / order))
         most = 100.0 * h
-        # Written so that NaN takes the other, finite choice; the step itself will be refused.
+        # Written so that NaN and infinity, of a course that does not bend or does not move, take
+        # the other choice; the step itself will be refused if that is too long.
         store(out, lane, select(curved < most, curved, most))
