@@ -27,7 +27,7 @@ from carsim.therapy.strategies import (
 )
 
 PATIENTS = 400
-ROUNDS = 3
+ROUNDS = 7
 BASIS: Mapping[str, Item] = {
     "lymphodepletion": Dose("lymphodepletion", 1.0, at=(-5, -4, -3)),
     "car_t": Dose("car_t", 7e7, at=0),

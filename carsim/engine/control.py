@@ -40,8 +40,8 @@ PROPORTIONAL = 0.4
 LARGEST_ERROR = 1e300
 SHRINK_REJECTED = 0.75
 SHRINK_NON_FINITE = 0.25
-# For the first step: norms that say nothing, and what is taken then, as a share of the time that is
-# left, so that it does not depend on the unit of time.
+# For the first step: a norm that says nothing, and what is taken then, as a share of the time that
+# is left, so that it does not depend on the unit of time.
 NEGLIGIBLE = 1e-5
 SMALL_SHARE = 1e-8
 # A nearly empty state that begins to fill changes by a hundredth in no time at all.
@@ -135,7 +135,7 @@ def first_step(
             d1 = d1 + b * b
         d0, d1 = square_root(d0 * share), square_root(d1 * share)
         left = load(end, lane) - load(t, lane)
-        telling = (d0 > NEGLIGIBLE) & (d1 * left > NEGLIGIBLE)
+        telling = d0 > NEGLIGIBLE
         small = SMALL_SHARE * left
         smallest = SMALLEST_SHARE * left + VISIBLE * magnitude(load(t, lane))
         h = select(telling, 0.01 * d0 / d1, small)

@@ -80,7 +80,7 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
 
 def _model(rng: np.random.Generator) -> Linear:
     V, ka = _between(rng, 2.0, 30.0), _between(rng, 0.1, 1.5)
-    CL = V * _between(rng, 0.02, 4.0)
+    CL = V * _between(rng, 0.02, 3.0)
     if rng.random() < 0.4:
         return Linear(CL, V, ka)
     return Linear(CL, V, ka, _between(rng, 0.1, 5.0), _between(rng, 2.0, 60.0))

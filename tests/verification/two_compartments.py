@@ -9,14 +9,14 @@ WHY = Assumed("test")
 
 
 class Body(State):
-    depot: float = state(0.0, "mg", "drug in the gut", atol=1e-6)
-    central: float = state(0.0, "mg", "drug in plasma", atol=1e-6)
-    peripheral: float = state(0.0, "mg", "drug in tissue", atol=1e-6)
-    gone: float = state(0.0, "mg", "drug eliminated", atol=1e-6)
+    depot: float = state(0.0, "mg", "drug in the gut", atol=1e-8)
+    central: float = state(0.0, "mg", "drug in plasma", atol=1e-8)
+    peripheral: float = state(0.0, "mg", "drug in tissue", atol=1e-8)
+    gone: float = state(0.0, "mg", "drug eliminated", atol=1e-8)
 
 
 class Rates(Parameters):
-    CL: float = parameter(1.1, "L/hour", "clearance", WHY, upper=1e3)
+    CL: float = parameter(1.1, "L/hour", "clearance", WHY, upper=1e5)
     V: float = parameter(20.0, "L", "volume", WHY, lower=1e-6)
     KA: float = parameter(1.5, "1/hour", "absorption", WHY)
     Q: float = parameter(0.0, "L/hour", "clearance between the compartments", WHY)
