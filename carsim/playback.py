@@ -24,8 +24,8 @@ from carsim.therapy import (
     SetParameter,
     Window,
 )
-from carsim.therapy.compile import given_into, states_of
 from carsim.therapy.expand import Administration, administration, window_times
+from carsim.therapy.routes import given_into, states_of
 from carsim.therapy.values import FloatArray, columns
 
 if TYPE_CHECKING:

@@ -40,6 +40,7 @@ def print_run(dataset: xr.Dataset, endpoints: Mapping[str, Endpoint]) -> None:
         header = ("output", "peak: median (5 to 95 %)", "at the end", "unit")
     table(header, rows)
     _print_numbers(dataset)
+    _print_events(dataset)
     _print_risks(dataset, endpoints)
     _print_failures(dataset, "patients")
 
@@ -71,6 +72,32 @@ def _print_numbers(dataset: xr.Dataset) -> None:
         rows.append((str(name), _spread(values), unit, words))
     many = "patient" in dataset.dims
     table(("number", "median (5 to 95 %)" if many else "value", "unit", "what"), rows)
+
+
+def _print_events(dataset: xr.Dataset) -> None:
+    """Print what happened to one patient, or in how many each thing happened."""
+    names = dataset["event_name"].values
+    if names.size == 0:
+        return
+    unit = str(dataset["event_time"].attrs.get("carsim_units", ""))
+    actions = dataset["event_action"].values
+    if "patient" not in dataset.dims:
+        times, seen = dataset["event_time"].values, dataset["event_value"].values
+        rows = [
+            (number(time), str(name), number(value), str(action))
+            for time, name, value, action in zip(times, names, seen, actions, strict=True)
+        ]
+        table((unit, "event", "seen", "done"), rows[:MOST_ROWS])
+        if len(rows) > MOST_ROWS:
+            click.echo(f"  and {len(rows) - MOST_ROWS} more, all in the result")
+        return
+    rows = []
+    for name in dict.fromkeys(names.tolist()):
+        here = names == name
+        patients = np.unique(dataset["event_patient"].values[here]).size
+        median = np.median(dataset["event_time"].values[here])
+        rows.append((name, f"{patients}", f"{here.sum()}", number(float(median))))
+    table(("event", "patients", "times", f"median {unit}"), sorted(rows)[:MOST_ROWS])
 
 
 def _print_risks(dataset: xr.Dataset, endpoints: Mapping[str, Endpoint]) -> None:

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from carsim.therapy.check import check_lengths, check_source, check_therapy
-from carsim.therapy.compile import (
-    Compiled,
-    check_scaled_windows,
-    compile_therapy,
-    item_names,
-    most_actions,
-)
+from carsim.therapy.check import check_lengths, check_scaled_windows, check_source, check_therapy
+from carsim.therapy.compile import Compiled, compile_therapy, item_names
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.expand import People
 from carsim.therapy.regimens import Bundle, Choice, Regimen, flatten
+from carsim.therapy.routes import most_actions
 from carsim.therapy.rules import (
     Assay,
     Discontinue,

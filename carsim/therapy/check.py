@@ -329,3 +329,22 @@ def check_lengths(therapy: Mapping[str, Item], n_patients: int) -> None:
                     f"{n_patients} patients. An array is one value a patient"
                     + (": for several doses to everybody give a list." if series else ".")
                 )
+
+
+def check_scaled_windows(model: Model, therapy: Mapping[str, Item], parameters: FloatArray) -> None:
+    """Refuse factors that carry a patient's parameter beyond its bounds.
+
+    Parameters
+    ----------
+    model : Model
+        Model that is treated.
+    therapy : mapping of str to items
+        Items by name, bundles taken apart.
+    parameters : float64 array, shape (n_patients, n_parameters)
+        Parameters of every patient.
+    """
+    for name, item in therapy.items():
+        if isinstance(item, Window) and item.scale is not None:
+            column = model.parameter_index[item.parameter]
+            scaled = parameters[:, column, None] * columns(item.scale)
+            check_bounds(f"therapy.{name}", model, item.parameter, scaled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -130,6 +131,33 @@ def test_run_writes_courses_and_says_what(folder: Path) -> None:
         assert dataset.half.dims == ("patient", "time")
         assert dataset.sizes == {"patient": 20, "time": 5, "event": 0, "item": 1}
         assert dataset.attrs["config"] == RUN
+
+
+def test_run_says_what_rules_did(folder: Path) -> None:
+    """With one patient line by line, with many how many had it."""
+    rule = """
+[therapy.rescue]
+kind = "rule"
+when = "drug"
+above = 5.0
+at = [2.5, 5.0]
+do = [{ action = "dose", into = "oral", amount = 7.5 }]
+"""
+    many = RUN + rule
+    (folder / "many.toml").write_text(many)
+    (folder / "one.toml").write_text(many[: many.index("[population]")] + rule)
+    result = carsim("run", "one.toml", "--no-figures")
+    assert result.exit_code == 0, result.output
+    (line,) = [
+        line.split() for line in result.output.splitlines() if "rescue" in line and "7" in line
+    ]
+    # 1 mg and 2 mg/day until day 2.5, and the tablet of day 1.
+    seen = 4.0 - 3.0 * math.exp(-1.25) + 10.0 * math.exp(-0.75)
+    assert line == ["2.5", "rescue", f"{seen:.6g}", "give", "7.5", "mg", "oral"]
+    result = carsim("run", "many.toml", "--no-figures")
+    assert result.exit_code == 0, result.output
+    (line,) = [line.split() for line in result.output.splitlines() if line.startswith("  rescue")]
+    assert line == ["rescue", "20", "20", "2.5"]
 
 
 def test_sweep_writes_endpoints_into_one_file(folder: Path) -> None:

@@ -17,8 +17,8 @@ from carsim.math import exp, log
 FIT = Derived("least squares on the label's Cmax, trough, half-life and accumulation")
 
 
-# A floor that no assay sees, 1 pg/mL in the central volume; daily tablets take 15 steps a day then,
-# and 21 with a floor of a fiftieth.
+# A floor that no assay sees, 1 pg/mL in the central volume; daily tablets take 18 steps a day then,
+# and 23 with a floor of a fiftieth.
 FLOOR = 0.05
 
 
