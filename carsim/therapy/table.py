@@ -11,7 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, did_you_mean, unknown
-from carsim.therapy.doses import SHORTEST_INFUSION, Dose, Infusion
+from carsim.therapy.doses import Dose, Infusion
+from carsim.therapy.records import (
+    DOSE,
+    MODELED_DURATION,
+    MODELED_RATE,
+    OBSERVATION,
+    RESET,
+    RESET_AND_DOSE,
+    BoolArray,
+    IntArray,
+    Records,
+    by_patient,
+    check_duplicates,
+    check_records,
+    rank_in_patient,
+    without_lost,
+)
 from carsim.therapy.sheet import Sheet, open_sheet
 from carsim.therapy.values import FloatArray, Item
 from carsim.therapy.windows import INTERPOLATIONS, Covariate, Reset
@@ -21,17 +37,12 @@ if TYPE_CHECKING:
 
     Source: TypeAlias = str | PathLike[str] | Any
 
-IntArray: TypeAlias = NDArray[np.int64]
-BoolArray: TypeAlias = NDArray[np.bool_]
 Names: TypeAlias = Mapping[str, str] | Mapping[int, str]
 """Columns or parameters by compartment, which is a name or a number."""
 
 EVENT_COLUMNS = ("ID", "TIME", "AMT", "RATE", "DUR", "II", "ADDL", "SS", "EVID", "CMT")
 PASSED_OVER = ("C", "DV", "MDV", "LIMIT", "BLQ", "CENS", "LLOQ", "DVID", "L2")
 """Columns of observations that need not be named to be left out."""
-
-OBSERVATION, DOSE, OTHER, RESET, RESET_AND_DOSE = range(5)
-MODELED_RATE, MODELED_DURATION = -1.0, -2.0
 
 BEYOND = 1e-6
 """The simulation goes on for this part of its span, so that what is given last is given."""
@@ -188,26 +199,6 @@ def read_events(
     return reader.read(interpolation, duplicates, start)
 
 
-@dataclass(frozen=True)
-class _Records:
-    """Columns of all records, or of some."""
-
-    row: IntArray
-    patient: IntArray
-    time: FloatArray
-    event: IntArray
-    amount: FloatArray
-    rate: FloatArray
-    duration: FloatArray
-    interval: FloatArray
-    additional: FloatArray
-    steady: FloatArray
-    target: IntArray
-
-    def take(self, rows: BoolArray | IntArray) -> _Records:
-        return _Records(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-
 class _Reader:
     """One table on its way to an `EventTable`."""
 
@@ -321,15 +312,19 @@ class _Reader:
             row = int(np.argmin(time))
             sheet.refuse(row, "TIME", f" lies before start = {begin:g}. Start earlier.")
         records = self._records(patient, time, event)
-        self._check_records(records, duplicates)
+        check_records(sheet, records)
+        if duplicates == "error":
+            more = [column for given in self.options.values() for column in given.values()]
+            acting = records.take(np.isin(event, (DOSE, RESET, RESET_AND_DOSE)))
+            check_duplicates(sheet, acting, more)
         reset = np.isin(event, (RESET, RESET_AND_DOSE))
         doses = records.take(np.isin(event, (DOSE, RESET_AND_DOSE)))
-        doses = self._without_lost(doses, records.take(reset))
+        doses = without_lost(sheet, doses, records.take(reset))
         therapy: dict[str, Item] = {}
         late = first[(time[first] > begin) & ~reset[first]] if start is None else first[:0]
         resets = np.sort(np.concatenate([np.flatnonzero(reset), late]))
         if resets.size:
-            (at,) = _tables(patient[resets], len(ids), (time[resets], np.inf))
+            (at,) = by_patient(patient[resets], len(ids), (time[resets], np.inf))
             therapy["reset"] = Reset(at)
         followed, values = self._followed(patient, time, interpolation, len(ids))
         therapy.update(followed)
@@ -398,9 +393,9 @@ class _Reader:
         given |= (sheet.numbers_or("RATE", 0.0) != 0.0) & (sheet.numbers_or("SS", 0.0) != 0.0)
         return np.where(given, DOSE, OBSERVATION)
 
-    def _records(self, patient: IntArray, time: FloatArray, event: IntArray) -> _Records:
+    def _records(self, patient: IntArray, time: FloatArray, event: IntArray) -> Records:
         sheet = self.sheet
-        return _Records(
+        return Records(
             row=np.arange(len(sheet)),
             patient=patient,
             time=time,
@@ -452,95 +447,6 @@ class _Reader:
             return -1
         return self.sheet.refuse((dosed or rows)[0], "CMT", f": {self._no_compartment(text)}")
 
-    def _check_records(self, r: _Records, duplicates: str) -> None:
-        sheet, refuse = self.sheet, self.sheet.refuse_any
-        gives = np.isin(r.event, (DOSE, RESET_AND_DOSE))
-        columns = {
-            "AMT": r.amount,
-            "RATE": r.rate,
-            "DUR": r.duration,
-            "II": r.interval,
-            "ADDL": r.additional,
-            "SS": r.steady,
-        }
-        for name, values in columns.items():
-            words = " on a record that is no dose. Give EVID = 1 for a dose, or nothing here."
-            if name in sheet:
-                refuse(~gives & (values != 0.0), name, words)
-        if "AMT" in sheet:
-            missing = gives & np.isnan(sheet.numbers("AMT"))
-            missing &= (r.rate == 0.0) | (r.steady == 0.0)
-            refuse(missing, "AMT", ": the amount of a dose is missing. Give a number.")
-        for name in ("AMT", "DUR", "II", "ADDL"):
-            refuse(columns[name] < 0.0, name, " is negative. Give 0 or more.")
-        words = " is unknown. Give 1 to replace what is there, 2 to add to it, 0 for neither."
-        refuse(~np.isin(r.steady, (0.0, 1.0, 2.0)), "SS", words)
-        refuse(r.additional % 1 != 0.0, "ADDL", " must be a whole number.")
-        modeled = np.isin(r.rate, (MODELED_RATE, MODELED_DURATION))
-        words = " is negative. Give a rate, 0 for none, -1 for a modeled rate, -2 for a duration."
-        refuse((r.rate < 0.0) & ~modeled, "RATE", words)
-        words = " contradicts the rate of the record. Give one of them."
-        refuse((r.duration > 0.0) & (r.rate != 0.0), "DUR", words)
-        constant = gives & (r.amount == 0.0) & (r.rate != 0.0)
-        words = (
-            " without an amount never ends. Give AMT, or SS = 1 for an infusion that has always "
-            "run and ends here."
-        )
-        refuse(constant & ((r.steady == 0.0) | (r.rate == MODELED_DURATION)), "RATE", words)
-        words = ": an infusion that has always run has no interval. Give 0."
-        refuse(constant & (r.interval != 0.0), "II", words)
-        refuse(constant & (r.additional != 0.0), "ADDL", words)
-        steady = (r.steady > 0.0) & ~constant
-        words = " needs the interval between the doses. Give II above 0."
-        refuse(steady & (r.interval == 0.0), "SS", words)
-        refuse((r.additional > 0.0) & (r.interval == 0.0), "ADDL", words)
-        words = ": a steady state needs an amount. Give one above 0."
-        refuse(steady & (r.amount == 0.0), "AMT", words)
-        short = (r.rate > 0.0) & (r.amount > 0.0)
-        short &= r.amount < SHORTEST_INFUSION * np.where(short, r.rate, 0.0)
-        refuse(short, "RATE", " makes an infusion so short that it is a dose. Give RATE = 0.")
-        words = " is so short that it is a dose. Give DUR = 0."
-        refuse((r.duration > 0.0) & (r.duration < SHORTEST_INFUSION), "DUR", words)
-        if duplicates == "error":
-            self._check_duplicates(r.take(np.isin(r.event, (DOSE, RESET, RESET_AND_DOSE))))
-
-    def _check_duplicates(self, r: _Records) -> None:
-        names = [name for name in r.__dataclass_fields__ if name != "row"]
-        # Records of one time are neighbors, but identical ones need not be.
-        columns = [getattr(r, name) for name in names]
-        for given in self.options.values():
-            columns += [self.sheet.numbers_or(c, 0.0)[r.row] for c in given.values()]
-        order = np.lexsort([r.row, *reversed(columns)])
-        same = np.ones(max(len(order) - 1, 0), dtype=np.bool_)
-        for values in columns:
-            same &= values[order][1:] == values[order][:-1]
-        for place in np.flatnonzero(same)[:1]:
-            first, second = (int(r.row[order[k]]) for k in (place, place + 1))
-            self.sheet.refuse(
-                second,
-                "TIME",
-                f": the record is the same as that of {self.sheet.place(first)}. Remove one, or "
-                f'give duplicates = "keep" if both are meant.',
-            )
-
-    def _without_lost(self, doses: _Records, resets: _Records) -> _Records:
-        """Leave out what a later record of the same patient and time undoes."""
-        if doses.row.size == 0:
-            return doses
-        follower = _same_time_later(doses, resets)
-        kept = doses.take(follower < 0)
-        replacing = kept.take((kept.steady == 1.0) & (kept.event == DOSE))
-        replaced = _same_time_later(kept, replacing)
-        for k in np.flatnonzero((replaced >= 0) & ((kept.amount > 0) | (kept.steady > 0)))[:1]:
-            other = int(replacing.row[replaced[k]])
-            self.sheet.refuse(
-                other,
-                "SS",
-                f" replaces what {self.sheet.place(int(kept.row[k]))} gives at the same time. "
-                f"Leave that record out, let it follow this one, or give SS = 2 here.",
-            )
-        return kept
-
     # Covariates
 
     def _followed(
@@ -580,7 +486,7 @@ class _Reader:
                 who, when, value = who[~neighbor], when[~neighbor], value[~neighbor]
             if len(who) == n or not np.any((np.diff(value) != 0) & (np.diff(who) == 0)):
                 continue
-            at, table = _tables(who, n, (when, np.inf), (value, np.nan))
+            at, table = by_patient(who, n, (when, np.inf), (value, np.nan))
             table = np.where(np.isnan(table), table[:, :1], table)
             items[f"covariate_{_plain(parameter)}"] = Covariate(parameter, at, table, interpolation)
         return items, firsts
@@ -619,7 +525,7 @@ class _Reader:
         self.sheet.refuse_any(wrong, given, words)
         return values
 
-    def _items(self, doses: _Records, n: int) -> dict[str, Item]:
+    def _items(self, doses: Records, n: int) -> dict[str, Item]:
         items: dict[str, Item] = {}
         for target, into in enumerate(self.targets):
             of_target = doses.take(doses.target == target)
@@ -636,7 +542,7 @@ class _Reader:
                     items[name] = self._item(kind, target, n, part, sizes, plain)
                 for state, words in ((1.0, "steady_state"), (2.0, "added_steady_state")):
                     rows = np.flatnonzero(part.steady == state)
-                    rank = _rank(part.patient[rows])
+                    rank = rank_in_patient(part.patient[rows])
                     for k in range(int(rank.max(initial=-1)) + 1):
                         one = np.zeros(len(plain), dtype=np.bool_)
                         one[rows[rank == k]] = True
@@ -645,9 +551,7 @@ class _Reader:
                         )
         return items
 
-    def _kinds(
-        self, target: int, r: _Records
-    ) -> tuple[NDArray[np.object_], FloatArray, FloatArray]:
+    def _kinds(self, target: int, r: Records) -> tuple[NDArray[np.object_], FloatArray, FloatArray]:
         """What each dose of a compartment is, its rate and its duration."""
         kinds = np.full(len(r.row), "dose", dtype=object)
         kinds[r.rate > 0.0] = "rate"
@@ -678,7 +582,7 @@ class _Reader:
         kind: str,
         target: int,
         n: int,
-        records: _Records,
+        records: Records,
         sizes: tuple[FloatArray, FloatArray],
         chosen: BoolArray,
     ) -> Item:
@@ -719,7 +623,7 @@ class _Reader:
             columns["duration"] = (duration, 0.0)
         elif kind in ("modeled_rate", "modeled_duration"):
             texts[kind.removeprefix("modeled_")] = self.options[kind][target]
-        tables = _tables(r.patient, n, *columns.values())
+        tables = by_patient(r.patient, n, *columns.values())
         fields: dict[str, Any] = dict(zip(columns, tables, strict=True))
         steady = int(r.steady[0])
         into = self.targets[target]
@@ -728,7 +632,7 @@ class _Reader:
         begin = fields.pop("at")
         return Infusion(into, begin, **fields, **texts, steady_state=steady)
 
-    def _acts_at(self, end: float, doses: _Records, resets: FloatArray) -> bool:
+    def _acts_at(self, end: float, doses: Records, resets: FloatArray) -> bool:
         """Whether something is given at the last time of the table."""
         if np.any(resets == end):
             return True
@@ -770,44 +674,6 @@ def _without_comments(sheet: Sheet) -> Sheet:
         return sheet
     comment = np.array([text.upper() == "C" for text in sheet.texts("C")])
     return sheet.without(comment) if comment.any() else sheet
-
-
-def _rank(patient: IntArray) -> IntArray:
-    """Place of each record among those of its patient, which stand together."""
-    starts = np.flatnonzero(np.diff(patient, prepend=-1))
-    lengths = np.diff(np.append(starts, len(patient)))
-    return np.arange(len(patient)) - np.repeat(starts, lengths)
-
-
-def _tables(
-    patient: IntArray, n: int, *columns: tuple[FloatArray, float]
-) -> tuple[FloatArray, ...]:
-    """Values of records by patient, shape (n, k), or (n,) for one a patient at most."""
-    rank = _rank(patient)
-    width = int(rank.max()) + 1
-    tables = []
-    for values, pad in columns:
-        table = np.full((n, width), pad)
-        table[patient, rank] = values
-        tables.append(table if width > 1 else table[:, 0])
-    return tuple(tables)
-
-
-def _same_time_later(records: _Records, others: _Records) -> IntArray:
-    """For each record the last of `others` that follows it at the same time; -1 for none."""
-    follower = np.full(len(records.row), -1, dtype=np.int64)
-    if not others.row.size:
-        return follower
-    # Records of one patient and time are consecutive rows, so the last of them decides.
-    keys = {
-        (int(p), float(t)): k
-        for k, (p, t) in enumerate(zip(others.patient, others.time, strict=True))
-    }
-    for k, (p, t) in enumerate(zip(records.patient, records.time, strict=True)):
-        found = keys.get((int(p), float(t)), -1)
-        if found >= 0 and others.row[found] > records.row[k]:
-            follower[k] = found
-    return follower
 
 
 def _plain(name: str) -> str:
