@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from carsim.therapy.building import item_names
 from carsim.therapy.check import check_lengths, check_scaled_windows, check_source, check_therapy
-from carsim.therapy.compile import Compiled, compile_therapy, item_names
+from carsim.therapy.compile import Compiled, compile_therapy
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.expand import People
 from carsim.therapy.regimens import Bundle, Choice, Regimen, flatten
