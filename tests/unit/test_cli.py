@@ -306,7 +306,9 @@ def test_a_result_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupt_stops_promptly_and_writes_nothing(folder: Path) -> None:
-    command = [sys.executable, "-c", "from carsim.cli import main; main()"]
+    # Where the tests run in the background of a shell, SIGINT is ignored, and that is inherited.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", heed + "from carsim.cli import main; main()"]
     command += ["sweep", "sweep.toml", "--set", "population.size=20000000", "--out", "x"]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder
