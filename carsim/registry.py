@@ -19,9 +19,12 @@ from types import ModuleType
 from carsim.errors import CarsimError, ModelError, unknown
 from carsim.model import Model
 
-__all__ = ["ENTRY_POINT_GROUP", "list_models", "load_model"]
+__all__ = ["ENTRY_POINT_GROUP", "EVIDENCE_GROUP", "announced", "list_models", "load_model"]
 
 ENTRY_POINT_GROUP = "carsim.models"
+
+# A package of models may hold its evidence; that is no model.
+EVIDENCE_GROUP = "carsim.evidence"
 
 # Files already run, by path and state on disk, so that loading one twice gives one model.
 _files: dict[tuple[str, int, int], ModuleType] = {}
@@ -67,10 +70,10 @@ def load_model(name: str) -> Model:
     raise ModelError(unknown("model", name, sorted(installed), "carsim") + hint)
 
 
-def _installed() -> dict[str, list[str]]:
-    """Model names and the modules that define them, over all announced packages."""
-    found: dict[str, list[str]] = {}
-    packages = {point.module for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+def announced(group: str) -> list[tuple[str, list[str]]]:
+    """Packages that entry points of a group name, sorted, with the folders of their modules."""
+    packages = {point.module for point in importlib.metadata.entry_points(group=group)}
+    found = []
     for package in sorted(packages):
         try:
             spec = importlib.util.find_spec(package)
@@ -78,12 +81,22 @@ def _installed() -> dict[str, list[str]]:
             spec = None
         if spec is None or spec.submodule_search_locations is None:
             raise ModelError(
-                f"entry point {ENTRY_POINT_GROUP!r}: {package!r} is not an importable package; "
+                f"entry point {group!r}: {package!r} is not an importable package; "
                 "reinstall the distribution that announces it."
             )
-        for module in pkgutil.iter_modules(spec.submodule_search_locations):
-            if not module.name.startswith("_"):
-                found.setdefault(module.name, []).append(f"{package}.{module.name}")
+        found.append((package, list(spec.submodule_search_locations)))
+    return found
+
+
+def _installed() -> dict[str, list[str]]:
+    """Model names and the modules that define them, over all announced packages."""
+    found: dict[str, list[str]] = {}
+    evidence = {point.module for point in importlib.metadata.entry_points(group=EVIDENCE_GROUP)}
+    for package, folders in announced(ENTRY_POINT_GROUP):
+        for module in pkgutil.iter_modules(folders):
+            name = f"{package}.{module.name}"
+            if not module.name.startswith("_") and name not in evidence:
+                found.setdefault(module.name, []).append(name)
     return found
 
 

@@ -1,0 +1,19 @@
+"""Evidence: published results beside carsim's, run by ``carsim verify``."""
+
+from __future__ import annotations
+
+from carsim.verification.check import KINDS, Check, Curve, Findings, Kind, Row, check, near, within
+from carsim.verification.find import load_checks
+
+__all__ = [
+    "KINDS",
+    "Check",
+    "Curve",
+    "Findings",
+    "Kind",
+    "Row",
+    "check",
+    "load_checks",
+    "near",
+    "within",
+]

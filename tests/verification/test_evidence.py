@@ -1,0 +1,22 @@
+"""The quick checks of ``carsim verify``: every published number that takes no large population."""
+
+from __future__ import annotations
+
+import pytest
+
+from carsim.verification import Check, load_checks
+
+QUICK = [check for check in load_checks() if check.quick]
+
+
+@pytest.mark.parametrize("check", QUICK, ids=lambda check: check.name)
+def test_published_result(check: Check) -> None:
+    rows = check.run().rows
+    assert rows
+    outside = [
+        f"{row.quantity}: {row.found:.6g} {row.unit}, published {row.published:.6g}, tolerated "
+        f"{row.lowest:.6g} to {row.highest:.6g}"
+        for row in rows
+        if not row.inside
+    ]
+    assert not outside, "\n".join(outside)
