@@ -2,7 +2,8 @@
 
 CD19+ precursors mature into B cells; both are killed by CAR-T cells. B cells feed short- and
 long-lived plasma cells, which are CD19-negative, so that antibody outlives B cells. The plasma
-cells are shares of normal.
+cells are shares of normal. An anti-CD20 antibody, which most cohorts with lymphoma got, kills
+mature B cells only.
 """
 
 from carsim import Assumed, Derived, Parameters, State, parameter, state
@@ -17,6 +18,7 @@ class BCell(State):
     mature: float = state(2.5e10, "cell", "mature B cells", atol=1.0)
     short_lived: float = state(1.0, "1", "short-lived plasma cells over normal", atol=1e-6)
     long_lived: float = state(1.0, "1", "long-lived plasma cells over normal", atol=1e-6)
+    anti_cd20: float = state(0.0, "1", "anti-CD20 antibody, in doses", atol=1e-6)
     igg: float = state(10.0, "g/L", "immunoglobulin G", atol=1e-5)
 
 
@@ -28,6 +30,22 @@ class BCellRates(Parameters):
         0.03, "1", "B cells that are in blood", Assumed("150 per uL of 2.5e10"), upper=1.0
     )
     k_LD: float = parameter(0.5, "1/day", "killing per unit of lymphodepletion", TUNED)
+    k_20: float = parameter(
+        2.0,
+        "1/day",
+        "largest killing by anti-CD20",
+        Assumed("B cells leave the blood within days of rituximab"),
+    )
+    K_20: float = parameter(
+        0.1,
+        "1",
+        "anti-CD20, in doses, for half of that",
+        Assumed("B cells return about half a year after the last dose"),
+        lower=1e-6,
+    )
+    d_20: float = parameter(
+        0.033, "1/day", "clearance of anti-CD20", Assumed("as other IgG, half-life 21 d")
+    )
     tau_S: float = parameter(
         20.0,
         "day",
@@ -63,6 +81,7 @@ def initial(p: BCellRates) -> BCell:
         mature=p.B_0,
         short_lived=1.0,
         long_lived=1.0,
+        anti_cd20=0.0,
         igg=p.IgG_0,
     )
 
@@ -70,7 +89,7 @@ def initial(p: BCellRates) -> BCell:
 def cd19(y: BCell, p: BCellRates) -> Sites:
     """Return the normal CD19+ cells in blood and marrow."""
     blood = p.f_blood * y.mature
-    return Sites(blood=blood, marrow=y.precursor + y.mature - blood)
+    return Sites(blood=blood, marrow=y.precursor + y.mature - blood, extramedullary=0.0)
 
 
 def derivatives(y: BCell, p: BCellRates, *, kill: Sites, lymphodepletion: float) -> BCell:
@@ -89,11 +108,13 @@ def derivatives(y: BCell, p: BCellRates, *, kill: Sites, lymphodepletion: float)
     matured = y.precursor / p.tau_P
     killed = kill.marrow + p.f_blood * (kill.blood - kill.marrow)
     share = y.mature / p.B_0
+    antibody_kills = p.k_20 * y.anti_cd20 / (y.anti_cd20 + p.K_20)
     antibody = p.f_S * y.short_lived + (1.0 - p.f_S) * y.long_lived
     return BCell(
         precursor=p.B_0 / p.tau_B - matured - (kill.marrow + drug) * y.precursor,
-        mature=matured - (1.0 / p.tau_B + killed + drug) * y.mature,
+        mature=matured - (1.0 / p.tau_B + killed + drug + antibody_kills) * y.mature,
         short_lived=(share - y.short_lived) / p.tau_S,
         long_lived=(share - y.long_lived) / p.tau_LL,
+        anti_cd20=-p.d_20 * y.anti_cd20,
         igg=p.k_G * (p.IgG_0 * antibody - y.igg),
     )

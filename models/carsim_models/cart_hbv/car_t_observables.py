@@ -1,7 +1,7 @@
 """What the clinic measures of CAR-T cells, leukemia, blood cells and cytokines."""
 
 from carsim import observable
-from carsim_models.cart_hbv import cart, cytokine, t_cell
+from carsim_models.cart_hbv import cart, cure, cytokine, t_cell
 from carsim_models.cart_hbv import dexamethasone as dexamethasone_module
 from carsim_models.cart_hbv import tocilizumab as tocilizumab_module
 from carsim_models.cart_hbv.car_t_side import CarTSide, CarTSideRates
@@ -19,18 +19,44 @@ def car_t_total(t: float, y: CarTSide, p: CarTSideRates) -> float:
 
 @observable("cell", "CD19+ leukemia")
 def leukemia_cd19_positive(t: float, y: CarTSide, p: CarTSideRates) -> float:
-    return y.leukemia.positive_marrow + y.leukemia.positive_blood
+    marrow = y.leukemia.positive_marrow + y.leukemia.positive_blood
+    return marrow + y.leukemia.positive_extramedullary
 
 
 @observable("cell", "CD19- leukemia")
 def leukemia_cd19_negative(t: float, y: CarTSide, p: CarTSideRates) -> float:
-    return y.leukemia.negative_marrow + y.leukemia.negative_blood
+    marrow = y.leukemia.negative_marrow + y.leukemia.negative_blood
+    return marrow + y.leukemia.negative_extramedullary
 
 
 @observable("cell", "leukemia")
 def leukemia(t: float, y: CarTSide, p: CarTSideRates) -> float:
-    marrow = y.leukemia.positive_marrow + y.leukemia.negative_marrow
-    return marrow + y.leukemia.positive_blood + y.leukemia.negative_blood
+    return leukemia_cd19_positive(t, y, p) + leukemia_cd19_negative(t, y, p)
+
+
+@observable("cell", "extramedullary leukemia")
+def leukemia_extramedullary(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.leukemia.positive_extramedullary + y.leukemia.negative_extramedullary
+
+
+@observable("cell", "effector CAR-T cells at the extramedullary site")
+def car_t_extramedullary(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return y.cart.effector_extramedullary
+
+
+@observable("1", "probability that no CD19+ leukemia cell is left in marrow")
+def cure_probability_cd19_positive(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    return cure.probability(
+        p.leukemia.initial_cells / p.leukemia.one, y.cure.rho_positive, y.cure.q_positive, p.cure
+    )
+
+
+@observable("1", "probability that no leukemia cell is left in marrow")
+def cure_probability(t: float, y: CarTSide, p: CarTSideRates) -> float:
+    negative = p.leukemia.initial_cells / p.leukemia.one * p.leukemia.negative_fraction
+    return cure_probability_cd19_positive(t, y, p) * cure.probability(
+        negative, y.cure.rho_negative, y.cure.q_negative, p.cure
+    )
 
 
 @observable("cell/uL", "B cells in blood")
@@ -110,6 +136,10 @@ OBSERVABLES = (
     leukemia,
     leukemia_cd19_positive,
     leukemia_cd19_negative,
+    leukemia_extramedullary,
+    car_t_extramedullary,
+    cure_probability,
+    cure_probability_cd19_positive,
     b_cells,
     igg,
     t_cells,

@@ -7,6 +7,7 @@ from carsim import Parameters, State, route
 from carsim_models.cart_hbv import (
     b_cell,
     cart,
+    cure,
     cytokine,
     dexamethasone,
     leukemia,
@@ -19,6 +20,7 @@ from carsim_models.cart_hbv.sites import Sites
 class CarTSide(State):
     cart: cart.CarT
     leukemia: leukemia.Leukemia
+    cure: cure.Cure
     b_cell: b_cell.BCell
     t_cell: t_cell.TCell
     cytokine: cytokine.Cytokine
@@ -29,6 +31,7 @@ class CarTSide(State):
 class CarTSideRates(Parameters):
     cart: cart.CarTRates
     leukemia: leukemia.LeukemiaRates
+    cure: cure.CureRates
     b_cell: b_cell.BCellRates
     t_cell: t_cell.TCellRates
     cytokine: cytokine.CytokineRates
@@ -46,9 +49,11 @@ def initial(p: CarTSideRates) -> CarTSide:
             effector_marrow=0.0,
             exhausted_blood=0.0,
             exhausted_marrow=0.0,
+            effector_extramedullary=0.0,
             vaccine=0.0,
         ),
         leukemia=leukemia.initial(p.leukemia),
+        cure=cure.initial(),
         b_cell=b_cell.initial(p.b_cell),
         t_cell=t_cell.initial(p.t_cell),
         cytokine=cytokine.initial(p.cytokine),
@@ -63,26 +68,44 @@ def derivatives(y: CarTSide, p: CarTSideRates) -> CarTSide:
     antigen = Sites(
         blood=y.leukemia.positive_blood + normal.blood,
         marrow=y.leukemia.positive_marrow + normal.marrow,
+        extramedullary=y.leukemia.positive_extramedullary,
     )
     signal = cart.stimulus(antigen, p.cart)
     kill = cart.kill_rate(y.cart, p.cart, antigen)
     lymphodepletion = y.t_cell.lymphodepletion
+    drug = p.leukemia.k_LD * lymphodepletion
     steroid = dexamethasone.effect(y.dexamethasone, p.dexamethasone)
     return CarTSide(
         cart=cart.derivatives(
-            y.cart, p.cart, signal=signal, t_cells=y.t_cell.count, steroid=steroid
+            y.cart,
+            p.cart,
+            antigen=antigen,
+            signal=signal,
+            t_cells=y.t_cell.count,
+            steroid=steroid,
         ),
         leukemia=leukemia.derivatives(
             y.leukemia, p.leukemia, kill=kill, lymphodepletion=lymphodepletion
+        ),
+        cure=cure.derivatives(
+            y.cure,
+            p.cure,
+            growth_positive=leukemia.growth(y.leukemia.positive_marrow, p.leukemia),
+            death_positive=kill.marrow + drug,
+            growth_negative=leukemia.growth(y.leukemia.negative_marrow, p.leukemia),
+            death_negative=p.leukemia.byst * kill.marrow + drug,
         ),
         b_cell=b_cell.derivatives(y.b_cell, p.b_cell, kill=kill, lymphodepletion=lymphodepletion),
         t_cell=t_cell.derivatives(y.t_cell, p.t_cell, car_t=cart.count(y.cart, p.cart)),
         cytokine=cytokine.derivatives(
             y.cytokine,
             p.cytokine,
-            killed=kill.marrow * antigen.marrow + kill.blood * antigen.blood,
+            killed=kill.marrow * antigen.marrow
+            + kill.blood * antigen.blood
+            + kill.extramedullary * antigen.extramedullary,
             stimulated=signal.marrow * y.cart.effector_marrow
-            + signal.blood * y.cart.effector_blood,
+            + signal.blood * y.cart.effector_blood
+            + signal.extramedullary * y.cart.effector_extramedullary,
             tocilizumab=tocilizumab.concentration(y.tocilizumab, p.tocilizumab),
             steroid=steroid,
         ),
@@ -114,6 +137,7 @@ ROUTES = (
         "conditioning; one unit is one of three daily courses of a standard depth",
         {"t_cell.lymphodepletion": 1.0},
     ),
+    route("anti_cd20", "1", "anti-CD20 antibody; one unit is one dose", {"b_cell.anti_cd20": 1.0}),
     route("vaccine", "1", "vaccine; one unit is one vaccination", {"cart.vaccine": 1.0}),
     route("tocilizumab", "mg", "tocilizumab, intravenous", {"tocilizumab.central": 1.0}),
     route("dexamethasone", "mg", "dexamethasone", {"dexamethasone.amount": 1.0}),

@@ -1,10 +1,15 @@
-"""CAR-T cells: memory M, effector E and exhausted X, in blood and marrow.
+"""CAR-T cells: memory M, effector E and exhausted X, in blood and marrow; effectors also outside.
 
 Antigen turns memory cells into effectors (amp offspring each), makes effectors divide and, more
-slowly, exhausts them; without antigen effectors contract and a few return to memory. Division
+slowly, exhausts them; without antigen effectors contract and a few return to memory. An activated
+memory cell is replaced in a share f_self of the cases, by asymmetric division (the self-renewal of
+Kirouac 2023): with f_self near 1 a memory holds B cells down without being used up. Division
 needs room: it falls with the lymphocyte count, which lymphodepletion empties, and with the CAR-T
 capacity. Killing saturates in the CAR-T cells and in their targets, so that neither a target nor
 a CAR-T cell is busier than once in 1/g days and 1/phi times 1/g days.
+
+Extramedullary leukemia, where there is any, draws effectors from blood and stimulates them on the
+spot; none go where no CD19+ cells are.
 
 A vaccine makes memory cells and effectors divide through a second receptor, where CD19 is or is
 not (the idea of Rossig 2017, doi:10.1038/leu.2017.39, who vaccinated against the virus that the
@@ -26,6 +31,9 @@ class CarT(State):
     effector_marrow: float = state(0.0, "cell", "effector CAR-T cells in marrow", atol=1.0)
     exhausted_blood: float = state(0.0, "cell", "exhausted CAR-T cells in blood", atol=1.0)
     exhausted_marrow: float = state(0.0, "cell", "exhausted CAR-T cells in marrow", atol=1.0)
+    effector_extramedullary: float = state(
+        0.0, "cell", "effector CAR-T cells at the extramedullary site", atol=1.0
+    )
     vaccine: float = state(0.0, "1", "vaccine antigen, in vaccinations", atol=1e-6)
 
 
@@ -42,6 +50,23 @@ class CarTRates(Parameters):
     )
     k_21: float = parameter(
         0.09, "1/day", "marrow to blood", Assumed("between 0.176 of Singh 2021 and 0.0017 of Park")
+    )
+    k_13: float = parameter(
+        0.1,
+        "1/day",
+        "blood to extramedullary site, once it is found",
+        Assumed("a small part of the traffic to marrow"),
+        plausible=(0.01, 0.5),
+    )
+    k_31: float = parameter(
+        0.09, "1/day", "extramedullary site to blood", Assumed("as from marrow"), lower=1e-6
+    )
+    K_x: float = parameter(
+        1.0e7,
+        "cell",
+        "extramedullary CD19+ cells that draw half of that",
+        Assumed("a lesion of 10 mg"),
+        lower=1.0,
     )
     r_E: float = parameter(
         1.35,
@@ -64,6 +89,13 @@ class CarTRates(Parameters):
         "1",
         "blood over marrow for K_A and k_B",
         Assumed("share of cells seen in blood"),
+        lower=1e-6,
+    )
+    f_x: float = parameter(
+        0.1,
+        "1",
+        "extramedullary site over marrow for K_A and k_B",
+        Assumed("a site a tenth as large as marrow"),
         lower=1e-6,
     )
     K_T: float = parameter(
@@ -96,6 +128,16 @@ class CarTRates(Parameters):
     )
     k_ME: float = parameter(
         0.3, "1/day", "activation of memory", Assumed("Kirouac 2023's toggle, reduced")
+    )
+    f_self: float = parameter(
+        0.0,
+        "1",
+        "share of activated memory cells that are replaced",
+        Assumed(
+            "asymmetric division; Kirouac 2023 allows memory to renew itself up to 0.5 to 0.99"
+        ),
+        plausible=(0.0, 0.99),
+        upper=1.0,
     )
     amp: float = parameter(
         8.0, "1", "effectors from one memory cell", Assumed("2^3; Kirouac 2023 has 2^4 to 2^12")
@@ -146,14 +188,16 @@ def count(y: CarT, p: CarTRates) -> float:
 def total(y: CarT) -> float:
     """Return all CAR-T cells, in cells."""
     blood = y.memory_blood + y.effector_blood + y.exhausted_blood
-    return blood + y.memory_marrow + y.effector_marrow + y.exhausted_marrow
+    marrow = y.memory_marrow + y.effector_marrow + y.exhausted_marrow
+    return blood + marrow + y.effector_extramedullary
 
 
 def stimulus(antigen: Sites, p: CarTRates) -> Sites:
-    """Return the antigen signal, 0 to 1, of `antigen` cells in blood and marrow."""
+    """Return the antigen signal, 0 to 1, of the CD19+ cells at each site."""
     return Sites(
         blood=antigen.blood / (antigen.blood + p.f_b * p.K_A),
         marrow=antigen.marrow / (antigen.marrow + p.K_A),
+        extramedullary=antigen.extramedullary / (antigen.extramedullary + p.f_x * p.K_A),
     )
 
 
@@ -163,22 +207,35 @@ def vaccine_stimulus(y: CarT) -> float:
 
 
 def kill_rate(y: CarT, p: CarTRates, antigen: Sites) -> Sites:
-    """Return the rate (1/day) at which a CD19+ cell is killed in blood and marrow."""
+    """Return the rate (1/day) at which a CD19+ cell is killed at each site."""
     blood = y.effector_blood + p.f_X * y.exhausted_blood
     marrow = y.effector_marrow + p.f_X * y.exhausted_marrow
     return Sites(
         blood=p.g * blood / (p.f_b * p.k_B + blood + p.phi * antigen.blood),
         marrow=p.g * marrow / (p.k_B + marrow + p.phi * antigen.marrow),
+        extramedullary=p.g
+        * y.effector_extramedullary
+        / (p.f_x * p.k_B + y.effector_extramedullary + p.phi * antigen.extramedullary),
     )
 
 
-def derivatives(y: CarT, p: CarTRates, *, signal: Sites, t_cells: float, steroid: float) -> CarT:
+def derivatives(
+    y: CarT,
+    p: CarTRates,
+    *,
+    antigen: Sites,
+    signal: Sites,
+    t_cells: float,
+    steroid: float,
+) -> CarT:
     """Return the rates of change.
 
     Parameters
     ----------
     y, p : CarT, CarTRates
         States and parameters.
+    antigen : Sites
+        CD19+ cells.
     signal : Sites
         Antigen signal, 0 to 1.
     t_cells : float
@@ -203,20 +260,24 @@ def derivatives(y: CarT, p: CarTRates, *, signal: Sites, t_cells: float, steroid
     memory = p.k_12 * y.memory_blood - p.k_21 * y.memory_marrow
     effector = p.k_12 * y.effector_blood - p.k_21 * y.effector_marrow
     exhausted = p.k_12 * y.exhausted_blood - p.k_21 * y.exhausted_marrow
+    found = antigen.extramedullary / (antigen.extramedullary + p.K_x)
+    away = p.k_13 * found * y.effector_blood - p.k_31 * y.effector_extramedullary
+    used = 1.0 - p.f_self
     return CarT(
         memory_blood=(renewal * rest_b + boost - p.d_M) * y.memory_blood
-        - activated_b
+        - used * activated_b
         + returned_b
         - memory,
         memory_marrow=(renewal * rest_m + boost - p.d_M) * y.memory_marrow
-        - activated_m
+        - used * activated_m
         + returned_m
         + memory,
         effector_blood=(growth * signal.blood + boost - contraction) * y.effector_blood
         + p.amp * activated_b
         - returned_b
         - exhausted_b
-        - effector,
+        - effector
+        - away,
         effector_marrow=(growth * signal.marrow + boost - contraction) * y.effector_marrow
         + p.amp * activated_m
         - returned_m
@@ -224,5 +285,13 @@ def derivatives(y: CarT, p: CarTRates, *, signal: Sites, t_cells: float, steroid
         + effector,
         exhausted_blood=exhausted_b - p.d_X * y.exhausted_blood - exhausted,
         exhausted_marrow=exhausted_m - p.d_X * y.exhausted_marrow + exhausted,
+        effector_extramedullary=(
+            (growth - p.k_X) * signal.extramedullary
+            + boost
+            - contraction
+            - p.eta * (1.0 - signal.extramedullary)
+        )
+        * y.effector_extramedullary
+        + away,
         vaccine=-p.k_V * y.vaccine,
     )

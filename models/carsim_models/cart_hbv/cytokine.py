@@ -1,7 +1,10 @@
 """Cytokine release: activated macrophages, IL-6, interferon gamma, CRP and ferritin.
 
 Macrophages are activated by the flux of killed cells and by the interferon that stimulated
-effectors make; they make IL-6 (cubic in the activated share) and ferritin. Tocilizumab blocks the
+effectors make; they make IL-6 (cubic in the activated share) and ferritin. After activation they
+rest: refractory macrophages are not activated again for a while (k_Q), which ends the release while
+CAR-T cells still expand and blunts a second one (the attenuation of Chen 2019, who saw it on
+repeated dosing of a T-cell engager; no number of it is from there). Tocilizumab blocks the
 receptor, which clears IL-6: IL-6 rises and its signal falls. CRP follows the signal.
 
 The grade of cytokine release is read off the signal by thresholds of our own. A clinical grade
@@ -18,6 +21,7 @@ MARKER = Assumed("half-life of the marker as remembered, unverified")
 
 class Cytokine(State):
     macrophage: float = state(0.0, "1", "share of macrophages that are activated", atol=1e-6)
+    refractory: float = state(0.0, "1", "share of macrophages that rest", atol=1e-6)
     il6: float = state(3.0, "pg/mL", "interleukin 6", atol=1e-3)
     ifn_gamma: float = state(0.0, "pg/mL", "interferon gamma", atol=1e-3)
     crp: float = state(2.75, "mg/L", "C-reactive protein", atol=1e-4)
@@ -26,7 +30,15 @@ class Cytokine(State):
 
 class CytokineRates(Parameters):
     k_on: float = parameter(1.5, "1/day", "activation of macrophages", TUNED, plausible=(0.5, 3.0))
-    k_off: float = parameter(0.5, "1/day", "their rest", TUNED)
+    k_off: float = parameter(0.5, "1/day", "end of activation", TUNED)
+    k_Q: float = parameter(
+        0.1,
+        "1/day",
+        "end of their rest",
+        TUNED,
+        plausible=(0.03, 1.0),
+        lower=1e-3,
+    )
     w_F: float = parameter(
         0.7, "1", "share of activation by killed cells, the rest by interferon", TUNED, upper=1.0
     )
@@ -79,6 +91,7 @@ def initial(p: CytokineRates) -> Cytokine:
     """Return the steady state without CAR-T cells."""
     return Cytokine(
         macrophage=0.0,
+        refractory=0.0,
         il6=p.b_6,
         ifn_gamma=0.0,
         crp=p.CRP_0 + p.CRP_max * p.b_6 / (p.b_6 + p.K_6),
@@ -133,7 +146,9 @@ def derivatives(
     free = (tocilizumab + p.K_T) / ((1.0 + p.x_T) * tocilizumab + p.K_T)
     signal = il6_signal(y, p, tocilizumab)
     return Cytokine(
-        macrophage=p.k_on * drive * (1.0 - m) * (1.0 - p.x_M * steroid) - p.k_off * m,
+        macrophage=p.k_on * drive * (1.0 - m - y.refractory) * (1.0 - p.x_M * steroid)
+        - p.k_off * m,
+        refractory=p.k_off * m - p.k_Q * y.refractory,
         il6=p.d_6 * (p.b_6 - y.il6 * free) + p.p_6 * m * m * m * (1.0 - p.x_6 * steroid),
         ifn_gamma=p.p_I * stimulated * (1.0 - p.x_I * steroid) - p.d_I * y.ifn_gamma,
         crp=p.d_C * (p.CRP_0 + p.CRP_max * signal - y.crp),

@@ -47,6 +47,7 @@ def initialise(p: PatientRates) -> tuple[Patient, PatientRates]:
     state = Patient(
         cart=side.cart,
         leukemia=side.leukemia,
+        cure=side.cure,
         b_cell=side.b_cell,
         t_cell=side.t_cell,
         cytokine=side.cytokine,
@@ -67,6 +68,7 @@ def rhs(t: float, y: Patient, p: PatientRates) -> Patient:
     return Patient(
         cart=side.cart,
         leukemia=side.leukemia,
+        cure=side.cure,
         b_cell=side.b_cell,
         t_cell=side.t_cell,
         cytokine=side.cytokine,

@@ -1,16 +1,17 @@
-"""The two places where CAR-T cells meet CD19+ cells."""
+"""The places where CAR-T cells meet CD19+ cells."""
 
 from typing import NamedTuple
 
 
 class Sites(NamedTuple):
-    """One quantity in both places.
+    """One quantity in each place.
 
     Attributes
     ----------
-    blood, marrow : float
+    blood, marrow, extramedullary : float
         In the unit of the quantity.
     """
 
     blood: float
     marrow: float
+    extramedullary: float
