@@ -19,9 +19,7 @@ exhausts effectors, and they contract as without it.
 
 from carsim import Assumed, Derived, Parameters, State, parameter, state
 from carsim_models.cart_hbv.sites import Sites
-from carsim_models.cart_hbv.sources import STEIN, TUNED
-
-ENGRAFTED = Assumed("between the 1/100 of Owens 2021 and the 1/500 of Kirouac 2023")
+from carsim_models.cart_hbv.sources import COURSES, TUNED
 
 
 class CarT(State):
@@ -39,7 +37,7 @@ class CarT(State):
 
 class CarTRates(Parameters):
     engraftment: float = parameter(
-        0.02, "1", "infused cells that engraft", ENGRAFTED, plausible=(0.005, 0.05), upper=1.0
+        0.041, "1", "infused cells that engraft", COURSES, plausible=(0.005, 0.1), upper=1.0
     )
     f_M: float = parameter(
         0.3, "1", "memory cells among those", TUNED, plausible=(0.1, 0.6), upper=1.0
@@ -69,13 +67,9 @@ class CarTRates(Parameters):
         lower=1.0,
     )
     r_E: float = parameter(
-        1.35,
-        "1/day",
-        "fastest division of effectors",
-        Assumed("Stein 2019's net 0.889 plus losses; Park 2025 has 1.8, Singh 2021 1.73"),
-        plausible=(0.9, 1.9),
+        1.9, "1/day", "fastest division of effectors", COURSES, plausible=(1.2, 2.4)
     )
-    r_M: float = parameter(0.01, "1/day", "fastest division of memory", TUNED)
+    r_M: float = parameter(0.01, "1/day", "fastest division of memory", COURSES)
     K_A: float = parameter(
         3.0e9,
         "cell",
@@ -99,10 +93,10 @@ class CarTRates(Parameters):
         lower=1e-6,
     )
     K_T: float = parameter(
-        200.0,
+        197.0,
         "cell/uL",
         "lymphocyte count that halves division",
-        TUNED,
+        COURSES,
         plausible=(50.0, 500.0),
         lower=1e-3,
     )
@@ -114,36 +108,28 @@ class CarTRates(Parameters):
         lower=1.0,
     )
     d_E: float = parameter(
-        0.16, "1/day", "contraction of effectors", STEIN.at("Table 1, alpha"), plausible=(0.05, 0.4)
+        0.208, "1/day", "contraction of effectors", COURSES, plausible=(0.08, 0.5)
     )
-    d_M: float = parameter(
-        0.0044,
-        "1/day",
-        "loss of memory",
-        Assumed("net of r_M about the 0.0032 1/day of Stein 2019"),
-        plausible=(0.001, 0.02),
-    )
+    d_M: float = parameter(0.0042, "1/day", "loss of memory", COURSES, plausible=(0.001, 0.02))
     eta: float = parameter(
-        0.005, "1/day", "effectors that return to memory", TUNED, plausible=(0.0005, 0.02)
+        0.00134, "1/day", "effectors that return to memory", COURSES, plausible=(0.0003, 0.006)
     )
     k_ME: float = parameter(
         0.3, "1/day", "activation of memory", Assumed("Kirouac 2023's toggle, reduced")
     )
     f_self: float = parameter(
-        0.0,
+        0.52,
         "1",
         "share of activated memory cells that are replaced",
-        Assumed(
-            "asymmetric division; Kirouac 2023 allows memory to renew itself up to 0.5 to 0.99"
-        ),
-        plausible=(0.0, 0.99),
+        COURSES,
+        plausible=(0.1, 0.95),
         upper=1.0,
     )
     amp: float = parameter(
         8.0, "1", "effectors from one memory cell", Assumed("2^3; Kirouac 2023 has 2^4 to 2^12")
     )
     k_X: float = parameter(
-        0.03, "1/day", "exhaustion under full stimulus", TUNED, plausible=(0.01, 0.2)
+        0.0148, "1/day", "exhaustion under full stimulus", COURSES, plausible=(0.004, 0.2)
     )
     d_X: float = parameter(
         0.08, "1/day", "loss of exhausted cells", Assumed("Kirouac 2023 has 0.006 to 0.09")
@@ -157,7 +143,12 @@ class CarTRates(Parameters):
         plausible=(1.0, 3.0),
     )
     k_B: float = parameter(
-        3.0e8, "cell", "effectors in marrow for half of it", TUNED, plausible=(5e7, 2e9), lower=1.0
+        7.3e7,
+        "cell",
+        "effectors in marrow for half of it",
+        COURSES,
+        plausible=(1e7, 2e9),
+        lower=1.0,
     )
     phi: float = parameter(
         0.2, "1", "CAR-T cells needed per target", Derived("10 kills per cell and day: g/10")

@@ -13,7 +13,7 @@ The grade of cytokine release is read off the signal by thresholds of our own. A
 
 from carsim import Assumed, Derived, Parameters, State, parameter, state
 from carsim.math import where
-from carsim_models.cart_hbv.sources import HARDIANSYAH, TUNED
+from carsim_models.cart_hbv.sources import COURSES, HARDIANSYAH, TUNED
 
 GRADE = Assumed("the defaults of the endpoint crs_grade; not calibrated to any trial")
 MARKER = Assumed("half-life of the marker as remembered, unverified")
@@ -32,22 +32,17 @@ class CytokineRates(Parameters):
     k_on: float = parameter(1.5, "1/day", "activation of macrophages", TUNED, plausible=(0.5, 3.0))
     k_off: float = parameter(0.5, "1/day", "end of activation", TUNED)
     k_Q: float = parameter(
-        0.1,
-        "1/day",
-        "end of their rest",
-        TUNED,
-        plausible=(0.03, 1.0),
-        lower=1e-3,
+        0.102, "1/day", "end of their rest", COURSES, plausible=(0.03, 0.5), lower=1e-3
     )
     w_F: float = parameter(
         0.7, "1", "share of activation by killed cells, the rest by interferon", TUNED, upper=1.0
     )
     F_50: float = parameter(
-        1.5e10,
+        2.5e10,
         "cell/day",
         "killed cells for half activation",
-        TUNED,
-        plausible=(5e9, 5e10),
+        COURSES,
+        plausible=(5e9, 1e11),
         lower=1.0,
     )
     I_50: float = parameter(200.0, "pg/mL", "interferon for half activation", TUNED, lower=1e-6)

@@ -1,13 +1,15 @@
 """CAR-T products as variants: what differs from the defaults, which are 19-BBz.
 
-The directions follow data (CD28: fast expansion, weeks to months of persistence; 4-1BB: slower,
-lasting; TLR2: more expansion and persistence in mice). The sizes are ours: no fit of any model to
-1928zT2 patients is published.
+19-BBz and 19-28z are fitted to typical courses (models/calibration/typical_courses.py). No course
+of 1928zT2 is published as numbers: its variant is 19-28z moved in the directions that Lai 2018 and
+Weng 2018 report (more expansion, longer persistence, stronger killing through TLR2), by sizes of
+ours.
 """
 
 from carsim import Assumed, variant
+from carsim_models.cart_hbv.sources import COURSES
 
-SIZE = Assumed("direction from clinical data, size set by hand")
+TLR2 = Assumed("19-28z moved in the direction of Lai 2018 (doi:10.1038/leu.2017.249), size of ours")
 
 PRODUCTS = (
     variant("19-BBz", "CD19 CAR with 4-1BB, such as tisagenlecleucel", {}, group="product"),
@@ -15,11 +17,12 @@ PRODUCTS = (
         "19-28z",
         "CD19 CAR with CD28",
         {
-            "cart.r_E": (1.5, SIZE),
-            "cart.d_E": (0.20, SIZE),
-            "cart.k_X": (0.08, SIZE),
-            "cart.eta": (0.0012, SIZE),
-            "cart.d_M": (0.02, SIZE),
+            "cart.r_E": (1.9, COURSES),
+            "cart.d_E": (0.279, COURSES),
+            "cart.eta": (0.000545, COURSES),
+            "cart.d_M": (0.0062, COURSES),
+            "cart.f_self": (0.24, COURSES),
+            "cart.k_X": (0.068, COURSES),
         },
         group="product",
     ),
@@ -27,12 +30,13 @@ PRODUCTS = (
         "1928zT2",
         "CD19 CAR with CD28 and TLR2",
         {
-            "cart.r_E": (1.55, SIZE),
-            "cart.d_E": (0.17, SIZE),
-            "cart.k_X": (0.04, SIZE),
-            "cart.eta": (0.003, SIZE),
-            "cart.d_M": (0.008, SIZE),
-            "cart.g": (2.6, SIZE),
+            "cart.r_E": (2.0, TLR2),
+            "cart.d_E": (0.24, TLR2),
+            "cart.eta": (0.001, TLR2),
+            "cart.d_M": (0.005, TLR2),
+            "cart.f_self": (0.4, TLR2),
+            "cart.k_X": (0.034, TLR2),
+            "cart.g": (2.6, TLR2),
         },
         group="product",
     ),

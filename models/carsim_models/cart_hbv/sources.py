@@ -1,6 +1,6 @@
 """Documents that several modules take numbers from."""
 
-from carsim import Assumed, Cited
+from carsim import Assumed, Cited, Derived
 
 CORTES_RIOS = Cited("10.1002/cpt.3718")
 DAHARI = Cited("10.1002/hep.22586")
@@ -11,4 +11,5 @@ OWENS = Cited("10.1007/s11538-021-00869-5")
 PARK = Cited("10.1111/cts.70146")
 STEIN = Cited("10.1002/psp4.12388")
 
+COURSES = Derived("least squares on typical courses, models/calibration/typical_courses.py")
 TUNED = Assumed("tuned by hand so that the CAR-T side behaves as docs/flagship.md describes")
