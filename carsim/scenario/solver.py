@@ -18,8 +18,9 @@ class Solver:
     Parameters
     ----------
     method : str
-        ``"rodas5p"`` (order 5, stiff; the default), ``"rodas4"`` (order 4, stiff) or ``"tsit5"``
-        (order 5, explicit; for models that are not stiff, and as a cross-check).
+        ``"rodas5p"`` (order 5, stiff; the default), ``"rodas4"`` (order 4, stiff) or
+        ``"dormand_prince"`` (order 5, explicit; for models that are not stiff, and as a
+        cross-check).
     rtol : float
         Relative error allowed in a step. The absolute part is a property of each state.
     max_steps : int

@@ -1,11 +1,11 @@
 """Bayesian calibration with an emulator: design, regression, sampling.
 
 A population's rates follow from its knobs (medians, spreads) by simulation, which takes a second.
-So the simulation is run on a Sobol design of knobs, with the same virtual patients everywhere; each
-statistic is regressed on the knobs (a full quadratic, on a scale where it may be one: the logit of a
-rate); and the posterior of the knobs is sampled with the regression in place of the simulation. What
-the regression misses, its residual spread, is part of the likelihood. A second wave repeats this in
-the region that the first left.
+So the simulation is run on a Sobol design of knobs, with the same virtual patients everywhere;
+each statistic is regressed on the knobs (a full quadratic, on a scale where it may be one: the
+logit of a rate); and the posterior of the knobs is sampled with the regression in place of the
+simulation. What the regression misses, its residual spread, is part of the likelihood. A second
+wave repeats this in the region that the first left.
 
 Knobs have independent uniform priors on the logarithm (or as they are); the box is the prior.
 """
@@ -40,7 +40,7 @@ class Knob:
     def value(self, u: Array) -> Array:
         """Value at a place between 0 and 1."""
         if self.log:
-            return np.exp(np.log(self.low) + u * np.log(self.high / self.low))
+            return np.asarray(np.exp(np.log(self.low) + u * np.log(self.high / self.low)))
         return self.low + u * (self.high - self.low)
 
     def place(self, value: float) -> float:
@@ -59,19 +59,26 @@ class Count:
     n: int
     source: str
 
+    @property
+    def observed(self) -> float:
+        """Observed rate."""
+        return self.events / self.n
+
     def scale(self, found: Array) -> Array:
         """Logit of a rate, a rate of zero or one taken as half a patient of 400."""
         rate = np.clip(found, 0.5 / 400.0, 1.0 - 0.5 / 400.0)
-        return np.log(rate / (1.0 - rate))
+        return np.asarray(np.log(rate / (1.0 - rate)))
 
     def unscale(self, line: Array) -> Array:
         """Rate from its logit."""
-        return 1.0 / (1.0 + np.exp(-line))
+        rate: Array = 1.0 / (1.0 + np.exp(-line))
+        return rate
 
     def log_likelihood(self, line: Array, error: float) -> Array:
         """Binomial likelihood, averaged over the emulator's error."""
         rates = self.unscale(line[..., None] + error * NODES)
-        return np.log(binom.pmf(self.events, self.n, rates) @ WEIGHTS + 1e-300)
+        level: Array = np.log(binom.pmf(self.events, self.n, rates) @ WEIGHTS + 1e-300)
+        return level
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,11 @@ class Value:
     source: str
     log: bool = False
 
+    @property
+    def observed(self) -> float:
+        """Observed value."""
+        return self.value
+
     def scale(self, found: Array) -> Array:
         """Logarithm, or the value itself."""
         return np.log(np.maximum(found, 1e-12)) if self.log else found
@@ -99,7 +111,8 @@ class Value:
         """Normal likelihood with the emulator's error added."""
         goal = float(self.scale(np.array(self.value)))
         variance = self.sd**2 + error**2
-        return -0.5 * (line - goal) ** 2 / variance - 0.5 * np.log(variance)
+        level: Array = -0.5 * (line - goal) ** 2 / variance - 0.5 * np.log(variance)
+        return level
 
 
 Statistic = Count | Value
@@ -123,7 +136,8 @@ def quadratic(u: Array) -> Array:
     """Constant, linear and quadratic terms of places, centered, shape (m, n_terms)."""
     x = 2.0 * u - 1.0
     rows, columns = np.triu_indices(x.shape[1])
-    return np.concatenate([np.ones((len(x), 1)), x, x[:, rows] * x[:, columns]], axis=1)
+    terms: Array = np.concatenate([np.ones((len(x), 1)), x, x[:, rows] * x[:, columns]], axis=1)
+    return terms
 
 
 def fit(statistic: Statistic, u: Array, found: Array) -> Emulator:
@@ -249,9 +263,11 @@ def calibrate(
         emulators = [fit(statistic, u, found[:, k]) for k, statistic in enumerate(statistics)]
         posterior = sample(emulators, box, seed)
         box = narrowed(posterior, box)
-    fitted = {}
+    fitted: dict[str, dict[str, object]] = {}
+    medians: dict[str, float] = {}
     for k, knob in enumerate(knobs):
         low, middle, high = knob.value(np.quantile(posterior[:, k], [0.025, 0.5, 0.975]))
+        medians[knob.name] = float(middle)
         fitted[knob.name] = {
             "median": float(middle),
             "low": float(low),
@@ -259,21 +275,20 @@ def calibrate(
             "prior": [knob.low, knob.high],
         }
         print(f"{knob.name:18s} {middle:.4g} ({low:.4g} to {high:.4g})")
-    at_median = simulate({name: entry["median"] for name, entry in fitted.items()})
+    at_median = simulate(medians)
     rows = []
     for emulator in emulators:
         statistic = emulator.statistic
-        counted = isinstance(statistic, Count)
-        observed = statistic.events / statistic.n if counted else statistic.value
         print(
-            f"{statistic.name:52s} observed {observed:.3g}  model {at_median[statistic.name]:.3g}  "
+            f"{statistic.name:52s} observed {statistic.observed:.3g}  "
+            f"model {at_median[statistic.name]:.3g}  "
             f"(emulator sd {emulator.error:.2f})"
         )
         rows.append(
             {
                 "statistic": statistic.name,
-                "observed": observed,
-                "n": statistic.n if counted else None,
+                "observed": statistic.observed,
+                "n": statistic.n if isinstance(statistic, Count) else None,
                 "model": at_median[statistic.name],
                 "emulator_sd": emulator.error,
                 "source": statistic.source,

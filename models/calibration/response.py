@@ -3,10 +3,11 @@
     python models/calibration/response.py
 
 Takes the typical courses of step 1 (the model's defaults) and finds the spreads of `Spread` with
-which remission and relapse come out as in two trials of cart.md 7: adults with 19-28z (Park 2018) and
-children with 19-BBz (ELIANA). Kept out, and reported as predictions by `carsim verify`: the CIBMTR
-registry, Dourthe 2021, Pulsipher 2022, event-free survival of Park 2018, later follow-up of ELIANA,
-re-infusion, IgG. Prints the posterior and writes response.json. See emulator.py for the procedure.
+which remission and relapse come out as in two trials: adults with 19-28z (Park 2018) and children
+with 19-BBz (ELIANA), and CD19 at relapse as in Pulsipher 2022. Kept out, and reported as
+predictions by `carsim verify`: the CIBMTR registry, Dourthe 2021, event-free survival of Park 2018,
+later follow-up of ELIANA, B cells and relapse in Pulsipher 2022, IgG, re-infusion. Prints the
+posterior and writes response.json. See emulator.py for the procedure.
 """
 
 from __future__ import annotations
@@ -44,8 +45,6 @@ STATISTICS: tuple[Statistic, ...] = (
         65,
         "Laetsch 2022, doi:10.1200/JCO.22.00642: 52 %, of 65 in remission",
     ),
-    # Four of five relapses in aplasia and the loss of aplasia before CD19+ relapse are predictions;
-    # that some relapses of children are CD19+ is not: without it the split would be free.
     Count(
         "CD19-negative among relapses in aplasia, children",
         23,

@@ -17,7 +17,12 @@ from carsim.therapy.strategies.antivirals import (
     Preemptive,
     Prophylaxis,
 )
-from carsim.therapy.strategies.cells import Lymphodepletion, Reinfusion, SplitDose
+from carsim.therapy.strategies.cells import (
+    Lymphodepletion,
+    Reinfusion,
+    SalvageTherapy,
+    SplitDose,
+)
 from carsim.therapy.strategies.cytokine_release import CytokineReleaseCare
 from carsim.therapy.strategies.supportive import ImmunoglobulinReplacement, VaccineBoost
 
@@ -31,6 +36,7 @@ __all__ = [
     "Preemptive",
     "Prophylaxis",
     "Reinfusion",
+    "SalvageTherapy",
     "SplitDose",
     "VaccineBoost",
 ]
@@ -47,6 +53,7 @@ STRATEGIES: Mapping[str, type[Bundle]] = MappingProxyType(
         "lymphodepletion": Lymphodepletion,
         "split_dose": SplitDose,
         "reinfusion": Reinfusion,
+        "salvage_therapy": SalvageTherapy,
     }
 )
 """Strategies by the name that config files use."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from carsim.errors import ScenarioError
-from carsim.therapy.doses import Dose
+from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.regimens import Bundle
 from carsim.therapy.rules import Action, Rule
 from carsim.therapy.strategies.checks import check_flag, check_names, check_numbers, check_plain
-from carsim.therapy.values import Item, PerPatient, Series, columns, number, series, store
+from carsim.therapy.values import Item, PerPatient, Series, columns, number, series, store, whole
 
 CONDITIONING = (-5.0, -4.0, -3.0)
 """Days of lymphodepletion, counted from the cells."""
@@ -196,6 +196,83 @@ class Reinfusion(Bundle):
         else:
             days = [at + day for day in self.conditioning]
         return [Dose(self.conditioning_route, self.depth, at=days), cells]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SalvageTherapy(Bundle):
+    """Chemotherapy with a steroid when the leukemia has come back.
+
+    A second immune suppression, months after the first: late reactivations of hepatitis B follow
+    it. All numbers are assumed.
+
+    Parameters
+    ----------
+    leukemia : str
+        Observable, cells.
+    relapse : float or array
+        Cells from which it is a relapse. 5e10 is 5 % of 1e12 marrow cells.
+    every : float
+        Interval between visits, days.
+    start : float
+        First visit, days; after the response to the cells.
+    courses : int
+        Courses of chemotherapy.
+    interval : float
+        Days from one course to the next.
+    depth : float or array
+        How deep a course is, in multiples of a standard day of conditioning.
+    dexamethasone : float or array
+        Daily amount, mg.
+    days : float
+        Days of dexamethasone in a course.
+    delay : float or array
+        Days from the visit to the first course.
+    route, steroid_route : str
+        Routes of the chemotherapy and of dexamethasone.
+    """
+
+    leukemia: str = "leukemia"
+    relapse: PerPatient = 5e10
+    every: float = 28.0
+    start: float = 56.0
+    courses: int = 2
+    interval: float = 28.0
+    depth: PerPatient = 2.0
+    dexamethasone: PerPatient = 20.0
+    days: float = 7.0
+    delay: PerPatient = 7.0
+    route: str = "lymphodepletion"
+    steroid_route: str = "dexamethasone"
+
+    def __post_init__(self) -> None:
+        where = "SalvageTherapy"
+        check_names(where, self, "leukemia", "route", "steroid_route")
+        check_numbers(where, self, "relapse", "depth", "dexamethasone", "delay")
+        check_plain(where, self, "every", "interval", "days", above=0.0)
+        check_plain(where, self, "start")
+        store(self, courses=whole(where, "courses", self.courses, at_most=100))
+        self.parts()
+
+    def parts(self) -> Mapping[str, Item]:
+        """One rule."""
+        chemotherapy = Dose(self.route, self.depth, every=self.interval, count=self.courses)
+        steroid = Infusion(
+            self.steroid_route,
+            duration=self.days,
+            rate=self.dexamethasone,
+            every=self.interval,
+            count=self.courses,
+        )
+        return {
+            "relapse": Rule(
+                self.leukemia,
+                above=self.relapse,
+                do=(chemotherapy, steroid),
+                every=self.every,
+                start=self.start,
+                delay=self.delay,
+            )
+        }
 
 
 def recovery_rules(

@@ -38,7 +38,7 @@ class CytokineRates(Parameters):
         0.7, "1", "share of activation by killed cells, the rest by interferon", TUNED, upper=1.0
     )
     F_50: float = parameter(
-        2.5e10,
+        2.56e10,
         "cell/day",
         "killed cells for half activation",
         COURSES,

@@ -60,6 +60,9 @@ class Spread(Parameters):
     sd_kappa_L: float = parameter(0.54, "1", "sd of its logarithm", COHORTS)
     tau_L: float = parameter(200.0, "day", "median of t_cell.tau_L", COHORTS)
     sd_tau_L: float = parameter(0.5, "1", "sd of its logarithm", COHORTS)
+    chop: float = parameter(
+        1.0, "1", "lymphodepletion by a cycle of CHOP, in daily courses of flu/cy", COHORTS
+    )
     # the virus
     sd_beta_p: float = parameter(
         0.25,
@@ -71,7 +74,8 @@ class Spread(Parameters):
     alpha: float = parameter(0.1, "1/day", "median of hbv.alpha", COHORTS)
     sd_alpha: float = parameter(0.5, "1", "sd of its logarithm", COHORTS)
     k_GC: float = parameter(0.06, "1/day", "median of hbv.k_GC", COHORTS)
-    sd_k_GC: float = parameter(0.5, "1", "sd of its logarithm", Assumed("moderate"))
+    s_GC: float = parameter(0.7, "1", "median of hbv.s_GC", COHORTS)
+    sd_k_GC: float = parameter(0.5, "1", "sd of the logarithms of both", Assumed("moderate"))
     dna_carrier: float = parameter(
         300.0, "IU/mL", "median HBV DNA of an inactive carrier", Assumed("below 2,000 (EASL 2017)")
     )
@@ -94,6 +98,9 @@ class Spread(Parameters):
         0.8, "1", "median of hbv.f_LL", Assumed("specific IgG is kept (Hill 2019)")
     )
     sd_f_LL: float = parameter(0.8, "1", "sd of its logit", Assumed("0.5 to 0.95"))
+    dropout: float = parameter(
+        2e-4, "1/day", "hazard that a patient stops the antiviral for good", COHORTS
+    )
     sd_potency: float = parameter(
         0.06, "1", "sd of the logarithm of entecavir.potency", Assumed("0.997 to 0.999")
     )
@@ -194,6 +201,7 @@ def virus_differences(s: Spread) -> dict[str, Distribution]:
         "hbv.p_0": LogNormal(sigma=s.sd_p_0),
         "hbv.alpha": LogNormal(median=s.alpha, sigma=s.sd_alpha),
         "hbv.k_GC": LogNormal(median=s.k_GC, sigma=s.sd_k_GC),
+        "hbv.s_GC": LogNormal(median=s.s_GC, sigma=s.sd_k_GC),
         "hbv.K_Ab": LogNormal(median=s.K_Ab, sigma=s.sd_K_Ab),
         "hbv.f_LL": LogitNormal(median=s.f_LL, sigma=s.sd_f_LL),
         "entecavir.potency": LogNormal(sigma=s.sd_potency),
