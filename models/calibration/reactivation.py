@@ -2,14 +2,15 @@
 
     python models/calibration/reactivation.py
 
-Takes the CAR-T side of steps 1 and 2 and finds the numbers of `Spread` that concern the virus. Used:
-Li 2021 (resolved, CAR-T, by anti-HBs), the resolved of Wang 2020 and their HBsAg-positive patients on
-antivirals, Seto 2014 (resolved, rituximab and chemotherapy), Cheng 2003 (HBsAg-positive,
-chemotherapy with and without steroid) and the range reported for HBsAg-positive patients under
-R-CHOP. Each with its own therapy, serostatus, definition and visits. Kept out, and reported as
-predictions by `carsim verify`: Cao 2020, Cui 2021, Yang 2020, Liu 2019, Huang 2013, patients with
-lymphoma on antivirals, times of reactivation, HBV DNA at detection, flares, reverse seroconversion.
-Prints the posterior and writes reactivation.json. See emulator.py for the procedure.
+Takes the CAR-T side of steps 1 and 2 and finds the numbers of `Spread` that concern the virus.
+Used: Li 2021 (resolved, CAR-T, by anti-HBs), the resolved of Wang 2020 and their HBsAg-positive
+patients on antivirals, Seto 2014 (resolved, rituximab and chemotherapy), Cheng 2003
+(HBsAg-positive, chemotherapy with and without steroid) and the range reported for HBsAg-positive
+patients under R-CHOP. Each with its own therapy, serostatus, definition and visits. Kept out, and
+reported as predictions by `carsim verify`: Cao 2020, Cui 2021, Yang 2020, Liu 2019, Huang 2013,
+patients with lymphoma on antivirals, times of reactivation, HBV DNA at detection, flares, reverse
+seroconversion. Prints the posterior and writes reactivation.json. See emulator.py for the
+procedure.
 """
 
 from __future__ import annotations

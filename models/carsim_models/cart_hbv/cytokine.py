@@ -7,15 +7,16 @@ CAR-T cells still expand and blunts a second one (the attenuation of Chen 2019, 
 repeated dosing of a T-cell engager; no number of it is from there). Tocilizumab blocks the
 receptor, which clears IL-6: IL-6 rises and its signal falls. CRP follows the signal.
 
-The grade of cytokine release is read off the signal by thresholds of our own. A clinical grade
-(CARTOX, ASTCT) is fever, blood pressure and oxygen, which the model does not have.
+The grade of cytokine release is read off the signal by thresholds with which the grades are as
+frequent as in a trial. A clinical grade (CARTOX, ASTCT) is fever, blood pressure and oxygen, which
+the model does not have.
 """
 
 from carsim import Assumed, Derived, Parameters, State, parameter, state
 from carsim.math import where
 from carsim_models.cart_hbv.sources import COURSES, HARDIANSYAH, TUNED
 
-GRADE = Assumed("the defaults of the endpoint crs_grade; not calibrated to any trial")
+GRADE = Derived("quantiles of the signal at the grades of Hay 2017, models/calibration/grades.py")
 MARKER = Assumed("half-life of the marker as remembered, unverified")
 
 
@@ -76,10 +77,10 @@ class CytokineRates(Parameters):
     K_R: float = parameter(
         2.0, "mg/L", "tocilizumab that halves the potency of IL-6", TUNED, lower=1e-6
     )
-    grade_1: float = parameter(0.05, "1", "IL-6 signal at which grade 1 begins", GRADE, upper=1.0)
-    grade_2: float = parameter(0.5, "1", "IL-6 signal at which grade 2 begins", GRADE, upper=1.0)
-    grade_3: float = parameter(0.8, "1", "IL-6 signal at which grade 3 begins", GRADE, upper=1.0)
-    grade_4: float = parameter(0.9, "1", "IL-6 signal at which grade 4 begins", GRADE, upper=1.0)
+    grade_1: float = parameter(0.289, "1", "IL-6 signal at which grade 1 begins", GRADE, upper=1.0)
+    grade_2: float = parameter(0.471, "1", "IL-6 signal at which grade 2 begins", GRADE, upper=1.0)
+    grade_3: float = parameter(0.688, "1", "IL-6 signal at which grade 3 begins", GRADE, upper=1.0)
+    grade_4: float = parameter(0.733, "1", "IL-6 signal at which grade 4 begins", GRADE, upper=1.0)
 
 
 def initial(p: CytokineRates) -> Cytokine:

@@ -40,19 +40,19 @@ RESPONSE = Derived("posterior median, models/calibration/response.py")
 
 class Spread(Parameters):
     # CAR-T cells and leukemia
-    sd_r_E: float = parameter(0.55, "1", "sd of the logarithm of cart.r_E", RESPONSE)
+    sd_r_E: float = parameter(0.56, "1", "sd of the logarithm of cart.r_E", RESPONSE)
     sd_d_E: float = parameter(
         0.30, "1", "sd of the logarithm of cart.d_E", Assumed("a third of what Stein 2019 finds")
     )
-    sd_g: float = parameter(0.35, "1", "sd of the logarithm of cart.g", RESPONSE)
-    sd_f_self: float = parameter(0.90, "1", "sd of the logit of cart.f_self", RESPONSE)
-    r_L: float = parameter(0.089, "1/day", "median of leukemia.r_L", RESPONSE)
-    sd_r_L: float = parameter(0.25, "1", "sd of its logarithm", RESPONSE)
+    sd_g: float = parameter(0.43, "1", "sd of the logarithm of cart.g", RESPONSE)
+    sd_f_self: float = parameter(0.87, "1", "sd of the logit of cart.f_self", RESPONSE)
+    r_L: float = parameter(0.091, "1/day", "median of leukemia.r_L", RESPONSE)
+    sd_r_L: float = parameter(0.28, "1", "sd of its logarithm", RESPONSE)
     sd_p_6: float = parameter(
         0.5, "1", "sd of the logarithm of cytokine.p_6", Assumed("IL-6 differs tenfold at a burden")
     )
-    negative_low: float = parameter(3.1e-15, "1", "least CD19- fraction (log-uniform)", RESPONSE)
-    negative_high: float = parameter(2.4e-7, "1", "largest CD19- fraction", RESPONSE)
+    negative_low: float = parameter(5.9e-15, "1", "least CD19- fraction (log-uniform)", RESPONSE)
+    negative_high: float = parameter(3.2e-7, "1", "largest CD19- fraction", RESPONSE)
     # lymphodepletion and its recovery
     kappa: float = parameter(0.5, "1", "median of hbv.kappa", COHORTS)
     sd_kappa: float = parameter(0.7, "1", "sd of its logarithm", COHORTS)
@@ -196,7 +196,7 @@ def virus_differences(s: Spread) -> dict[str, Distribution]:
     return {
         "hbv.kappa": LogNormal(median=s.kappa, sigma=s.sd_kappa),
         "t_cell.kappa_L": LogNormal(median=s.kappa_L, sigma=s.sd_kappa_L),
-        "t_cell.tau_L": LogNormal(median=s.tau_L, sigma=s.sd_tau_L),
+        "t_cell.tau_L": LogNormal(median=s.tau_L, sigma=s.sd_tau_L, lower=1.0),
         "hbv.beta_p": LogNormal(sigma=s.sd_beta_p),
         "hbv.p_0": LogNormal(sigma=s.sd_p_0),
         "hbv.alpha": LogNormal(median=s.alpha, sigma=s.sd_alpha),

@@ -1,6 +1,6 @@
 """Trials of CD19 CAR-T cells in B-ALL: remission, relapse, CD19 at relapse, B cells, IgG.
 
-Virtual patients of `populations.population` get flu/cy, the cells and no second therapy. Marrow is
+Virtual patients get flu/cy, the cells and no second therapy. Marrow is
 looked at every 28 days. The marrow holds 1e12 cells, so that 5 % blasts are 5e10:
 
 - complete remission: fewer than 5 % blasts on day 28 and at least ten times fewer than before;
@@ -10,12 +10,16 @@ looked at every 28 days. The marrow holds 1e12 cells, so that 5 % blasts are 5e1
 - B-cell aplasia: fewer than 10 per uL.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carsim import Dose, Maximum, Population, Solver, load_model, simulate
+from carsim.population import Distribution
+from carsim.therapy import Item
+from carsim.therapy.strategies import CytokineReleaseCare
 from carsim_models.cart_hbv.populations import Age, Spread, car_t_differences
 
 Array = NDArray[np.float64]
@@ -66,10 +70,10 @@ class Courses:
         Leukemia before therapy, cells.
     leukemia, negative, b_cells, igg : array
         At the visits: cells, CD19- cells, cell/uL, g/L.
-    peak_signal : array
-        Largest IL-6 signal.
     igg_before : array
         IgG before therapy.
+    worst : dict of str to array
+        Largest IL-6 signal, CRS grade, CAR-T count (cell/uL), CRP (mg/L) and IL-6 (pg/mL).
     """
 
     day: Array
@@ -79,7 +83,7 @@ class Courses:
     b_cells: Array
     igg: Array
     igg_before: Array
-    peak_signal: Array
+    worst: Mapping[str, Array]
 
     @property
     def remission(self) -> NDArray[np.bool_]:
@@ -114,23 +118,56 @@ class Courses:
         return np.where(relapsed, share[:, 0] > 0.5, np.nan)
 
 
-def run(trial: Trial, s: Spread, n: int, seed: int) -> Courses:
-    """Simulate `n` patients of a trial."""
+def therapy_of(trial: Trial, *, depth: float = 1.0, care: bool = False) -> dict[str, Item]:
+    """Conditioning of some depth, the cells and, if wanted, the care of cytokine release."""
+    made: dict[str, Item] = {
+        "conditioning": Dose("lymphodepletion", depth, [-5.0, -4.0, -3.0]),
+        "cells": Dose("car_t", trial.cells, 0.0),
+    }
+    return {**made, "care": CytokineReleaseCare()} if care else made
+
+
+def run(
+    trial: Trial,
+    s: Spread,
+    n: int,
+    seed: int,
+    *,
+    therapy: Mapping[str, Item] | None = None,
+    parameters: Mapping[str, Distribution | float] | None = None,
+) -> Courses:
+    """Simulate patients of a trial.
+
+    Parameters
+    ----------
+    trial : Trial
+        Product, patients, follow-up.
+    s : Spread
+        How far patients differ.
+    n, seed : int
+        Patients and root of their random numbers.
+    therapy : mapping of str to items, optional
+        In place of `therapy_of`.
+    parameters : mapping of str to Distribution or float, optional
+        What else is different in these patients.
+    """
+    differences = {**car_t_differences(s, trial.age, trial.burden), "leukemia.mu": 0.0}
     result = simulate(
         load_model("cart_b_all"),
         variants=[trial.product],
-        population=Population(
-            n, seed, {**car_t_differences(s, trial.age, trial.burden), "leukemia.mu": 0.0}
-        ),
-        therapy={
-            "conditioning": Dose("lymphodepletion", 1.0, [-5.0, -4.0, -3.0]),
-            "cells": Dose("car_t", trial.cells, 0.0),
-        },
+        population=Population(n, seed, {**differences, **(parameters or {})}),
+        therapy=therapy_of(trial) if therapy is None else therapy,
         start=-7.0,
         stop=trial.stop,
         save_at=[-7.0, *np.arange(28.0, trial.stop + 1.0, 28.0)],
         outputs=["leukemia", "leukemia_cd19_negative", "b_cells", "igg"],
-        metrics={"peak_signal": Maximum("il6_signal")},
+        metrics={
+            "peak_signal": Maximum("il6_signal"),
+            "worst_grade": Maximum("crs_grade"),
+            "peak_cells": Maximum("car_t"),
+            "peak_crp": Maximum("crp"),
+            "peak_il6": Maximum("il6"),
+        },
         solver=Solver(rtol=1e-4),
     )
     leukemia, igg = result["leukemia"].to_numpy(), result["igg"].to_numpy()
@@ -142,5 +179,8 @@ def run(trial: Trial, s: Spread, n: int, seed: int) -> Courses:
         result["b_cells"].to_numpy()[:, 1:],
         igg[:, 1:],
         igg[:, 0],
-        result["peak_signal"].to_numpy(),
+        {
+            name: result[name].to_numpy()
+            for name in ("peak_signal", "worst_grade", "peak_cells", "peak_crp", "peak_il6")
+        },
     )
