@@ -54,10 +54,10 @@ class Rates(Parameters):
         0.004, "1/day", "death of target cells", Assumed("as in Dahari 2009"), lower=1e-9
     )
     b: float = parameter(
-        4.1e-9, "mL/virion/day", "infection", Assumed("R_0 = 20"), plausible=(1e-9, 1e-7)
+        7.9e-9, "mL/virion/day", "infection", Assumed("R_0 = 20"), plausible=(1e-9, 1e-7)
     )
     delta: float = parameter(
-        0.0219,
+        0.02192,
         "1/day",
         "death of infected cells",
         Derived("ln 2 over 31.6 d, the geometric mean of the half-lives 10 and 100 d (abstract)"),
@@ -65,7 +65,7 @@ class Rates(Parameters):
         lower=1e-9,
     )
     p: float = parameter(
-        2.7,
+        2.828,
         "virion/cell/day",
         "virion production",
         Derived("1e11 virions a day (abstract) from the infected cells of the steady state"),
@@ -114,17 +114,39 @@ def release(t: float, y: Blood, p: Rates) -> float:
     return (1.0 - p.eps) * p.p * y.I * p.volume
 
 
-def _half_life(name: str, days: float, delta: float, production: float) -> object:
-    return variant(
-        name,
-        f"infected cells with a half-life of {days:g} days",
+VARIANTS = (
+    variant(
+        "short_lived",
+        "infected cells with a half-life of 10 days",
         {
-            "delta": (delta, Derived(f"ln 2 over {days:g} d (abstract)")),
-            "p": (production, Derived("1e11 virions a day from the cells of this steady state")),
-            "b": (0.0, Assumed("R_0 = 20")),
+            "delta": (0.06931, Derived("ln 2 over 10 d (abstract)")),
+            "p": (8.942, Derived("1e11 virions a day from the cells of this steady state")),
         },
-        group="patient",
-    )
+        group="parameters",
+    ),
+    variant(
+        "long_lived",
+        "infected cells with a half-life of 100 days",
+        {
+            "delta": (0.006931, Derived("ln 2 over 100 d (abstract)")),
+            "p": (0.8942, Derived("1e11 virions a day from the cells of this steady state")),
+        },
+        group="parameters",
+    ),
+    variant(
+        "generic",
+        "numbers without units of a file for another paper (Nowak and Bangham 1996)",
+        {
+            "s": (1.0, GENERIC),
+            "d": (0.01, GENERIC),
+            "b": (0.05, GENERIC),
+            "delta": (0.5, GENERIC),
+            "p": (1.0, GENERIC),
+            "c": (1.0, GENERIC),
+        },
+        group="parameters",
+    ),
+)
 
 
 MODEL = Model(
@@ -134,6 +156,7 @@ MODEL = Model(
     Rates,
     time_unit="day",
     observables=(log10_virus, release),
+    variants=VARIANTS,
     initial=initial,
     reference="doi:10.1073/pnas.93.9.4398",
 )
