@@ -204,31 +204,40 @@ class LogNormal(Distribution):
 
 @dataclass(frozen=True)
 class LogitNormal(Distribution):
-    """A distribution on (0, 1) whose logit is normal: fractions and probabilities.
+    """A distribution between two bounds whose logit is normal: fractions and probabilities.
 
     Parameters
     ----------
     median : float, optional
-        Median, between 0 and 1. Left out, the spread is around the parameter's own value.
+        Median, between the bounds. Left out, the spread is around the parameter's own value.
     sigma : float
-        Standard deviation of the logit.
+        Standard deviation of the logit of the way from `lower` to `upper`.
+    lower, upper : float, optional
+        Bounds, in the parameter's unit (0 and 1).
     """
 
     median: float | None = None
     sigma: float | None = None
+    lower: float = 0.0
+    upper: float = 1.0
     kind: ClassVar[str] = "logit_normal"
 
     def __post_init__(self) -> None:
         self._check_positive("sigma")
+        self._check_finite("lower", "upper")
+        self._check_order("lower", "upper")
         if self.median is not None:
             self._check_finite("median")
-            if not 0 < self.median < 1:
-                raise self._fail(f"median = {self.median!r}", "It must lie between 0 and 1.")
+            if not self.lower < self.median < self.upper:
+                raise self._fail(
+                    f"median = {self.median!r}",
+                    f"It must lie between {self.lower:g} and {self.upper:g}.",
+                )
 
     @property
     def support(self) -> tuple[float, float]:
-        """From 0 to 1."""
-        return 0.0, 1.0
+        """The two bounds."""
+        return float(self.lower), float(self.upper)
 
     @property
     def relative(self) -> bool:
@@ -236,16 +245,17 @@ class LogitNormal(Distribution):
         return self.median is None
 
     def values(self, scores: Array, center: Array) -> Array:
-        """Return the inverse logit of logit(median) + sigma * score."""
+        """Return the inverse logit of logit(median) + sigma * score, between the bounds."""
         median = center if self.median is None else np.full(scores.shape, float(self.median))
-        if np.any((median < 0) | (median > 1)):
+        if np.any((median < self.lower) | (median > self.upper)):
             raise self._fail(
-                "the parameter's own value lies outside 0 to 1",
+                f"the parameter's own value lies outside {self.lower:g} to {self.upper:g}",
                 "Use a lognormal or a truncated normal distribution.",
             )
         assert self.sigma is not None
-        drawn: Array = expit(logit(median) + self.sigma * scores)
-        return drawn
+        width = self.upper - self.lower
+        way = expit(logit((median - self.lower) / width) + self.sigma * scores)
+        return _inside(self.lower + width * way, self.lower, self.upper)
 
 
 @dataclass(frozen=True)

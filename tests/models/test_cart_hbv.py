@@ -123,7 +123,7 @@ def test_names_that_configurations_rely_on() -> None:
     products = [name for name, variant in MODEL.variants.items() if variant.group == "product"]
     assert products == ["19-BBz", "19-28z", "1928zT2"]
     antivirals = [name for name, each in MODEL.variants.items() if each.group == "antiviral"]
-    assert antivirals == ["entecavir", "lamivudine"]
+    assert antivirals == ["entecavir", "lamivudine", "tenofovir"]
     assert PHASES == [
         "hbeag_positive_infection",
         "hbeag_positive_hepatitis",

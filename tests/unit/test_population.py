@@ -65,6 +65,7 @@ KINDS: list[tuple[Distribution, Any]] = [
     (LogNormal(2.0, cv=0.4), stats.lognorm(math.sqrt(math.log(1.16)), scale=2.0)),
     (LogNormal(2.0, sigma=0.7), stats.lognorm(0.7, scale=2.0)),
     (LogitNormal(0.3, 0.8), None),
+    (LogitNormal(-7.0, 1.3, lower=-10.0, upper=0.0), None),
     (Uniform(-1.0, 4.0), stats.uniform(-1.0, 5.0)),
     (LogUniform(1e-3, 10.0), stats.loguniform(1e-3, 10.0)),
     (Beta(2.0, 5.0, 1.0, 3.0), stats.beta(2.0, 5.0, 1.0, 2.0)),
@@ -95,6 +96,14 @@ def test_a_logit_normal_is_normal_on_the_logit_scale() -> None:
     drawn = draw(LogitNormal(0.3, 0.8))
     logit = np.log(drawn / (1 - drawn))
     assert stats.kstest(logit, stats.norm(math.log(0.3 / 0.7), 0.8).cdf).pvalue > 1e-3
+
+
+def test_a_logit_normal_between_bounds_is_normal_on_the_logit_of_the_way_between_them() -> None:
+    drawn = draw(LogitNormal(-7.0, 0.8, lower=-10.0, upper=0.0))
+    logit = np.log((drawn + 10.0) / -drawn)
+    assert stats.kstest(logit, stats.norm(math.log(0.3 / 0.7), 0.8).cdf).pvalue > 1e-3
+    # Without a median it is around the parameter's own value, 0.5 in `draw`.
+    assert np.median(draw(LogitNormal(sigma=0.8, upper=2.0))) == pytest.approx(0.5, rel=0.03)
 
 
 def test_the_furthest_scores_stay_finite() -> None:
@@ -142,6 +151,9 @@ def test_every_distribution_can_be_written_down_and_read_again() -> None:
         (lambda: LogNormal(1.0, cv=0.01, lower=900.0, upper=1000.0), r"leaves nothing between"),
         (lambda: LogitNormal(1.5, 0.3), r"must lie between 0 and 1"),
         (lambda: LogitNormal(0.5), r"sigma = None"),
+        (lambda: LogitNormal(1.0, 0.3, lower=2.0, upper=4.0), r"must lie between 2 and 4"),
+        (lambda: LogitNormal(1.0, 0.3, upper=math.inf), r"Give upper a finite number"),
+        (lambda: LogitNormal(1.0, 0.3, lower=2.0), r"lower must be below"),
         (lambda: Uniform(2.0, 2.0), r"low must be below"),
         (lambda: LogUniform(0.0, 2.0), r"low must be above 0"),
         (lambda: Beta(1.0, -1.0), r"beta must be above 0"),
