@@ -57,7 +57,8 @@ def verify(
     begun = datetime.datetime.now().astimezone()
     clock = time.perf_counter()
     with progress("checks", quiet=False) as update:
-        outcomes, not_run = run_checks(checks, update)
+        # Quick ones first: an interrupt then costs least.
+        outcomes, not_run = run_checks(sorted(checks, key=lambda each: not each.quick), update)
     report = Report(
         tuple(outcomes),
         tuple(not_run),
@@ -107,6 +108,7 @@ def _print_report(report: Report) -> None:
         if counts.checks or name == "all":
             rows.append((name, *map(str, numbers)))
     table(("kind", "checks", "rows", "inside", "outside", "failed"), rows)
+    count = len(report.outcomes) + len(report.not_run)
     cohorts = report.tally(*COHORTS)
     if cohorts.share is not None:
         share = f"{cohorts.percent}, at least {100 * REQUIRED_SHARE:.0f} % wanted"
@@ -119,10 +121,10 @@ def _print_report(report: Report) -> None:
                 unit = "" if row.unit == "1" else f" {row.unit}"
                 click.echo(
                     f"OUTSIDE  {outcome.check.name}: {row.quantity}: {number(row.found)}{unit}, "
-                    f"published {number(row.published)}, tolerated {number(row.lowest)} to "
+                    f"{row.basis} {number(row.published)}, tolerated {number(row.lowest)} to "
                     f"{number(row.highest)}"
                 )
     if report.complete:
-        click.echo(f"{len(report.outcomes)} checks in {report.seconds:.1f} s")
+        click.echo(f"took {report.seconds:.1f} s")
     else:
-        click.echo(f"interrupted: {len(report.not_run)} checks were not run")
+        click.echo(f"interrupted; not run: {len(report.not_run)} of {count} checks")

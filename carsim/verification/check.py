@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import ModelError
-from carsim.model import Provenance
+from carsim.model import Cited, Derived, Provenance
 
 __all__ = ["KINDS", "Check", "Curve", "Findings", "Kind", "Row", "check", "near", "within"]
 
@@ -61,6 +61,13 @@ class Row:
     def inside(self) -> bool:
         """Whether carsim's number is within the tolerance; a number that is NaN is not."""
         return self.lowest <= self.found <= self.highest
+
+    @property
+    def basis(self) -> Literal["published", "computed", "assumed"]:
+        """What may be said of `published`: only a `Cited` number stands in a paper."""
+        if isinstance(self.source, Cited):
+            return "published"
+        return "computed" if isinstance(self.source, Derived) else "assumed"
 
     @property
     def tolerance_used(self) -> float:

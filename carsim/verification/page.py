@@ -10,7 +10,7 @@ import urllib.parse
 from html import escape
 
 from carsim.errors import CarsimError
-from carsim.model import Cited, Derived, Provenance
+from carsim.model import Cited, Derived
 from carsim.plots import ForestRow, as_png, evidence_curves_figure, forest_figure
 from carsim.registry import load_model
 from carsim.verification.check import KINDS, Curve, Interval, Kind, Row
@@ -90,7 +90,8 @@ def _verdict(report: Report) -> list[str]:
     if not counts.rows:
         sentence = "✗ Nothing was checked"
     elif counts.holds:
-        sentence = f"✓ All {counts.rows} rows inside"
+        all_rows = "The only row is" if counts.rows == 1 else f"All {counts.rows} rows are"
+        sentence = f"✓ {all_rows} inside" + ("" if report.complete else " so far")
     else:
         said = [f"{counts.outside} of {counts.rows} rows outside"] if counts.outside else []
         if counts.failed:
@@ -109,10 +110,18 @@ def _verdict(report: Report) -> list[str]:
             f'<p class="note">A selection: {chosen} of {_counted(report.available, "check")} '
             "asked for.</p>"
         )
+    rows = [row for outcome in report.outcomes for row in outcome.rows]
+    bases = {
+        "published": "found in papers",
+        "computed": "computed anew from what papers give",
+        "assumed": "assumed",
+    }
+    numbers = {words: sum(row.basis == basis for row in rows) for basis, words in bases.items()}
+    stated = ", ".join(f"{words}: {number}" for words, number in numbers.items() if number)
     parts.append(
-        "<p>Each row sets a published number beside what carsim gives. <b>Inside</b> means that "
-        "carsim’s number lies in the tolerated range, which is written down with the check. "
-        "It is no statement about any patient.</p>"
+        f"<p>Each row sets a number ({stated or 'none'}) beside what carsim gives. <b>Inside</b> "
+        "means that carsim’s number lies in the tolerated range, which is written down with the "
+        "check. It is no statement about any patient.</p>"
     )
     return parts
 
@@ -171,7 +180,7 @@ def _what_does_not_hold(report: Report) -> list[str]:
             )
         items += [
             f'<li><span class="bad-word">✗ outside</span> {link}: {escape(row.quantity)}: '
-            f"{_value(row.found, row.unit)}, published {_value(row.published, row.unit)}, "
+            f"{_value(row.found, row.unit)}, {row.basis} {_value(row.published, row.unit)}, "
             f"tolerated {_range(row.lowest, row.highest, row.unit)}</li>"
             for row in outcome.rows
             if not row.inside
@@ -188,8 +197,9 @@ def _what_does_not_hold(report: Report) -> list[str]:
 
 def _cohorts(report: Report) -> list[str]:
     groups: dict[str, list[ForestRow]] = {}
-    others = 0
+    others = failed = 0
     for outcome in report.of(*COHORTS):
+        failed += bool(outcome.error)
         for row in outcome.rows:
             if row.unit != "%":
                 others += 1
@@ -217,11 +227,10 @@ def _cohorts(report: Report) -> list[str]:
         "<h2>Cohorts at a glance</h2>",
         f'<figure class="wide">{_image(as_png(forest_figure(groups)), words)}</figure>',
     ]
-    if others:
-        parts.append(
-            f'<p class="soft">{_counted(others, "row")} about cohorts in other units than percent: '
-            "in the tables below only.</p>"
-        )
+    missing = [f"{_counted(others, 'row')} in other units than percent"] if others else []
+    missing += [f"{_counted(failed, 'check')} that failed"] if failed else []
+    if missing:
+        parts.append(f'<p class="soft">Not in the figure: {" and ".join(missing)}.</p>')
     return parts
 
 
@@ -271,8 +280,8 @@ _NUMBER = ' class="number"'
 _NUMBERS = ("found", "tolerated", "used")
 _COLUMNS = (
     ("quantity", "Quantity, and how it is defined"),
-    ("published", "Published, with its uncertainty and source"),
-    ("found", "carsim"),
+    ("published", "Published or computed number (interval), source"),
+    ("found", "carsim (Monte Carlo interval)"),
     ("tolerated", "Tolerated"),
     ("used", "Tolerance used"),
     ("said", "Verdict"),
@@ -286,26 +295,26 @@ def _row(row: Row) -> str:
         published += f" ({_between(row.published_interval)})"
     found = _value(row.found, row.unit)
     if row.interval is not None:
-        found += f"<small>Monte Carlo {_between(row.interval)}</small>"
+        found += f"<small>({_between(row.interval)})</small>"
     style, said = ("good", "✓ inside") if row.inside else ("bad", "✗ outside")
     return (
         f'<tr class="{style}">'
         f'<th scope="row">{escape(row.quantity)}{definition}</th>'
-        f"<td>{published}<small>{_source(row.source)}</small></td>"
+        f"<td>{published}<small>{_source(row)}</small></td>"
         f"<td{_NUMBER}>{found}</td>"
-        f"<td{_NUMBER}>{_range(row.lowest, row.highest, row.unit)}</td>"
+        f"<td{_NUMBER}>{_tolerated(row)}</td>"
         f"<td{_NUMBER}>{_used(row.tolerance_used)}</td>"
         f'<td class="said {style}-word">{said}</td></tr>'
     )
 
 
-def _source(source: Provenance) -> str:
+def _source(row: Row) -> str:
+    source = row.source
     if isinstance(source, Cited):
         where = f", {escape(source.where)}" if source.where else ""
         return f"published: {_doi(source.doi)}{where}"
-    if isinstance(source, Derived):
-        return f"computed, not published: {_linked(source.how)}"
-    return f"assumed, not published: {_linked(source.why)}"
+    words = source.how if isinstance(source, Derived) else source.why
+    return f"{row.basis}, not published: {_linked(words)}"
 
 
 def _references(model: str) -> list[str]:
@@ -405,6 +414,18 @@ def _range(lowest: float, highest: float, unit: str) -> str:
         words, end = ("at least", lowest) if math.isinf(highest) else ("at most", highest)
         return f"{words} {_value(end, unit)}"
     return f"{_number(lowest)} to {_value(highest, unit)}"
+
+
+def _tolerated(row: Row) -> str:
+    """Tolerated range, as a distance where it is the same on both sides."""
+    reach = (row.highest - row.lowest) / 2.0
+    centered = math.isclose(row.lowest + reach, row.published, rel_tol=1e-12)
+    if not centered or not reach > 0.0 or row.unit == "%":  # "± 12 %" of what?
+        return _range(row.lowest, row.highest, row.unit)
+    shown = f"± {_value(reach, row.unit)}"
+    if row.published == 0.0:
+        return shown
+    return f"{shown}<small>{100.0 * reach / abs(row.published):.3g} %</small>"
 
 
 def _used(share: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from carsim._version import __version__
-from carsim.model import Cited, Derived, Provenance
+from carsim.model import Cited
 from carsim.verification.check import KINDS, Check, Interval, Kind, Row
 from carsim.verification.run import Outcome, Tally, tally
 
@@ -78,8 +78,9 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether all rows are inside and all checks gave rows."""
-        return self.tally().holds
+        """Whether all that was asked for was run, gave rows, and all rows are inside."""
+        counts = self.tally()
+        return self.complete and counts.rows > 0 and counts.holds
 
 
 def versions() -> dict[str, str]:
@@ -190,16 +191,18 @@ def _row(row: Row) -> dict[str, Any]:
         "tolerated": _interval((row.lowest, row.highest)),
         "tolerance_used": _number(row.tolerance_used),
         "verdict": "inside" if row.inside else "outside",
-        "source": _source(row.source),
+        "source": _source(row),
     }
 
 
-def _source(source: Provenance) -> dict[str, str | None]:
-    if isinstance(source, Cited):
-        place = {"doi": source.doi, "where": source.where or None}
-        return {"kind": "published", **place, "text": source.text}
-    kind = "computed" if isinstance(source, Derived) else "assumed"
-    return {"kind": kind, "doi": None, "where": None, "text": source.text}
+def _source(row: Row) -> dict[str, str | None]:
+    cited = row.source if isinstance(row.source, Cited) else None
+    return {
+        "kind": row.basis,
+        "doi": cited.doi if cited else None,
+        "where": (cited.where or None) if cited else None,
+        "text": row.source.text,
+    }
 
 
 def _number(value: float) -> float | None:
