@@ -45,6 +45,8 @@ class ForestRow:
         Whether `found` is tolerated.
     published_interval, interval : (float, float), optional
         Uncertainty of `published`, and the Monte Carlo interval of `found`.
+    basis : str
+        What may be said of `published`: that it is ``"published"``, or only ``"computed"``.
     """
 
     label: str
@@ -54,6 +56,7 @@ class ForestRow:
     inside: bool
     published_interval: Interval | None = None
     interval: Interval | None = None
+    basis: str = "published"
 
 
 def forest_figure(groups: Mapping[str, Sequence[ForestRow]]) -> Figure:
@@ -254,7 +257,7 @@ def _draw(ax: Axes, row: ForestRow, middle: float, height: float) -> None:
         1.02,
         middle,
         f"{'✓ inside' if row.inside else '✗ outside'}: {_share(row.found)}, "
-        f"published {_share(row.published)}",
+        f"{row.basis} {_share(row.published)}",
         transform=ax.get_yaxis_transform(),
         va="center",
         fontsize=8,
@@ -308,7 +311,7 @@ def _key() -> list[Artist]:
 
     return [
         Patch(color=SHADE, label="tolerated"),
-        mark("s", PUBLISHED, "white", "published (interval)"),
+        mark("s", PUBLISHED, "white", "published or computed (interval)"),
         mark("o", FOUND, FOUND, "carsim, inside (Monte Carlo interval)"),
         mark("X", OUTSIDE, OUTSIDE, "carsim, outside"),
     ]

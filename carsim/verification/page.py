@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import base64
 import importlib.resources
-import math
-import re
-import urllib.parse
+import itertools
 from html import escape
 
 from carsim.errors import CarsimError
 from carsim.model import Cited, Derived
 from carsim.plots import ForestRow, as_png, evidence_curves_figure, forest_figure
 from carsim.registry import load_model
-from carsim.verification.check import KINDS, Curve, Interval, Kind, Row
+from carsim.verification.check import KINDS, Curve, Kind, Row
 from carsim.verification.report import COHORTS, REQUIRED_SHARE, Report
-from carsim.verification.run import Outcome, Tally
+from carsim.verification.run import Outcome, Tally, tally
+from carsim.verification.wording import (
+    anchor,
+    between,
+    counted,
+    doi_link,
+    image,
+    linked,
+    span,
+    tolerance_used,
+    tolerated,
+    value,
+)
 
 __all__ = ["HEADINGS", "page"]
 
 HEADINGS: dict[Kind, tuple[str, str]] = {
     "reproduction": (
         "Reproductions of published models",
-        "The equations and numbers of a paper were typed as the paper means them, and are solved "
-        "rightly. Says nothing about whether the paper is right.",
+        "Agreement says that equations and numbers of a paper were typed as it means them, and are "
+        "solved rightly. It does not say that the paper is right.",
     ),
     "closed form": (
         "Closed forms",
-        "carsim agrees with formulas that hold exactly. Says that the calculation is right.",
+        "Formulas that hold exactly. Agreement says that the calculation is right.",
     ),
     "cohort fitted": (
         "Cohorts used in the calibration",
@@ -44,8 +53,6 @@ GROUPS: dict[Kind, str] = {
     "cohort fitted": "Used in the calibration",
     "cohort predicted": "Predicted",
 }
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_DOI = re.compile(r"(?:doi:|https?://doi\.org/)(10\.\d{4,9}/[^\s,;]*[^\s,;.)])")
 
 
 def page(report: Report) -> str:
@@ -61,7 +68,8 @@ def page(report: Report) -> str:
     str
         The page: who opens it sees first whether all holds, then what does not, then each row.
     """
-    style = importlib.resources.files("carsim.verification").joinpath("page.css").read_text()
+    folder = importlib.resources.files("carsim.verification")
+    style = folder.joinpath("page.css").read_text(encoding="utf-8")
     day = report.begun.strftime("%Y-%m-%d %H:%M %Z").strip()
     parts = [
         "<!DOCTYPE html>",
@@ -74,6 +82,7 @@ def page(report: Report) -> str:
         *_verdict(report),
         *_summary(report),
         *_what_does_not_hold(report),
+        *_contents(report),
         *_cohorts(report),
         *(part for kind in KINDS for part in _section(report, kind)),
         *_facts(report),
@@ -93,21 +102,20 @@ def _verdict(report: Report) -> list[str]:
         all_rows = "The only row is" if counts.rows == 1 else f"All {counts.rows} rows are"
         sentence = f"✓ {all_rows} inside" + ("" if report.complete else " so far")
     else:
-        said = [f"{counts.outside} of {counts.rows} rows outside"] if counts.outside else []
-        if counts.failed:
-            said.append(f"{_counted(counts.failed, 'check')} failed")
-        sentence = "✗ " + ", ".join(said)
+        said = [f"{counts.outside} outside"] if counts.outside else []
+        said += [f"{counted(counts.failed, 'check')} failed"] if counts.failed else []
+        sentence = f"✗ {counts.inside} of {counted(counts.rows, 'row')} inside: {', '.join(said)}"
     good = counts.holds and counts.rows > 0
     parts = [f'<p class="verdict {"good" if good else "bad"}">{sentence}</p>']
     if not report.complete:
         parts.append(
-            f'<p class="note">Incomplete: interrupted; {_counted(len(report.not_run), "check")} '
+            f'<p class="note">Incomplete: interrupted; {counted(len(report.not_run), "check")} '
             "not run.</p>"
         )
     chosen = len(report.outcomes) + len(report.not_run)
     if chosen < report.available:
         parts.append(
-            f'<p class="note">A selection: {chosen} of {_counted(report.available, "check")} '
+            f'<p class="note">A selection: {chosen} of {counted(report.available, "check")} '
             "asked for.</p>"
         )
     rows = [row for outcome in report.outcomes for row in outcome.rows]
@@ -128,7 +136,7 @@ def _verdict(report: Report) -> list[str]:
 
 def _summary(report: Report) -> list[str]:
     head = (
-        "What was checked",
+        "Kind of evidence",
         "Checks",
         "Rows",
         "✓ inside",
@@ -143,7 +151,7 @@ def _summary(report: Report) -> list[str]:
     for kind in KINDS:
         heading = HEADINGS[kind][0]
         counts = report.tally(kind)
-        name = f'<a href="#{_anchor(kind)}">{heading}</a>' if counts.checks else heading
+        name = f'<a href="#{anchor(kind)}">{heading}</a>' if counts.checks else heading
         parts.append(_counts(name, counts, ""))
     parts.append(_counts("Everything", report.tally(), "total"))
     parts.append("</tbody></table></div>")
@@ -173,15 +181,16 @@ def _counts(name: str, counts: Tally, style: str) -> str:
 def _what_does_not_hold(report: Report) -> list[str]:
     items = []
     for outcome in report.of():
-        link = f'<a href="#{_anchor(outcome.check.name)}">{escape(outcome.check.title)}</a>'
+        check = outcome.check
+        link = f'<a href="#{anchor(check.name)}">{escape(check.model)}: {escape(check.title)}</a>'
         if outcome.error:
             items.append(
                 f'<li><span class="bad-word">✗ failed</span> {link}: {escape(outcome.error)}</li>'
             )
         items += [
             f'<li><span class="bad-word">✗ outside</span> {link}: {escape(row.quantity)}: '
-            f"{_value(row.found, row.unit)}, {row.basis} {_value(row.published, row.unit)}, "
-            f"tolerated {_range(row.lowest, row.highest, row.unit)}</li>"
+            f"{value(row.found, row.unit)}, {row.basis} {value(row.published, row.unit)}, "
+            f"tolerated {span(row.lowest, row.highest, row.unit)}</li>"
             for row in outcome.rows
             if not row.inside
         ]
@@ -190,6 +199,33 @@ def _what_does_not_hold(report: Report) -> list[str]:
         for check in report.not_run
     ]
     return ["<h2>What does not hold</h2>", "<ul>", *items, "</ul>"] if items else []
+
+
+def _contents(report: Report) -> list[str]:
+    """Everything by name: models, and cohorts by their titles, for they share a model."""
+    parts = []
+    for kind in KINDS:
+        entries = []
+        for model, outcomes in _by_model(report.of(kind)):
+            if kind in COHORTS:
+                entries += [
+                    _entry(each.check.name, each.check.title, tally([each])) for each in outcomes
+                ]
+            else:
+                entries.append(_entry(f"{kind} {model}", model, tally(outcomes)))
+        if entries:
+            parts.append(f"<p><b>{HEADINGS[kind][0]}:</b> {' · '.join(entries)}</p>")
+    return ["<h2>Contents</h2>", *parts] if parts else []
+
+
+def _entry(name: str, words: str, counts: Tally) -> str:
+    sign = "✓" if counts.holds else '<span class="bad-word">✗</span>'
+    return f'{sign}&nbsp;<a href="#{anchor(name)}">{escape(words)}</a>'
+
+
+def _by_model(outcomes: list[Outcome]) -> list[tuple[str, list[Outcome]]]:
+    grouped = itertools.groupby(outcomes, key=lambda outcome: outcome.check.model)
+    return [(model, list(each)) for model, each in grouped]
 
 
 # Checks
@@ -213,6 +249,7 @@ def _cohorts(report: Report) -> list[str]:
                     row.inside,
                     row.published_interval,
                     row.interval,
+                    row.basis,
                 )
             )
     if not groups:
@@ -220,15 +257,15 @@ def _cohorts(report: Report) -> list[str]:
     shown = [row for rows in groups.values() for row in rows]
     inside = sum(row.inside for row in shown)
     words = (
-        f"Forest plot of {_counted(len(shown), 'share')} of patients, published and simulated; "
+        f"Forest plot of {counted(len(shown), 'share')} of patients, published and simulated; "
         f"{inside} inside the tolerated range. The tables below hold all its numbers."
     )
     parts = [
         "<h2>Cohorts at a glance</h2>",
-        f'<figure class="wide">{_image(as_png(forest_figure(groups)), words)}</figure>',
+        f'<figure class="wide">{image(as_png(forest_figure(groups)), words)}</figure>',
     ]
-    missing = [f"{_counted(others, 'row')} in other units than percent"] if others else []
-    missing += [f"{_counted(failed, 'check')} that failed"] if failed else []
+    missing = [f"{counted(others, 'row')} in other units than percent"] if others else []
+    missing += [f"{counted(failed, 'check')} that failed"] if failed else []
     if missing:
         parts.append(f'<p class="soft">Not in the figure: {" and ".join(missing)}.</p>')
     return parts
@@ -239,20 +276,19 @@ def _section(report: Report, kind: Kind) -> list[str]:
     if not outcomes:
         return []
     heading, words = HEADINGS[kind]
-    parts = [f'<h2 id="{_anchor(kind)}">{heading}</h2>', f"<p>{words}</p>"]
-    for outcome in outcomes:
-        parts += _check(outcome)
+    parts = [f'<h2 id="{anchor(kind)}">{heading}</h2>', f"<p>{words}</p>"]
+    for model, group in _by_model(outcomes):
+        parts.append(f'<h3 id="{anchor(f"{kind} {model}")}">{escape(model)}</h3>')
+        parts += [f"<p>{linked(reference)}</p>" for reference in _references(model)]
+        parts += [part for outcome in group for part in _check(outcome)]
     return parts
 
 
 def _check(outcome: Outcome) -> list[str]:
     check = outcome.check
-    facts = [f"model {escape(check.model)}"] if check.model else []
-    facts += [_linked(reference) for reference in _references(check.model)]
-    facts += [f"check {escape(check.name)}", f"{outcome.seconds:.2f} s"]
     parts = [
-        f'<h3 id="{_anchor(check.name)}">{escape(check.title)}</h3>',
-        f'<p class="soft">{" · ".join(facts)}</p>',
+        f'<h4 id="{anchor(check.name)}">{escape(check.title)}</h4>',
+        f'<p class="soft">{escape(check.name)}, {outcome.seconds:.2f} s</p>',
         '<div class="scroll"><table class="rows">',
         "<colgroup>" + "".join(f'<col class="{name}">' for name, _ in _COLUMNS) + "</colgroup>",
         "<thead><tr>",
@@ -267,7 +303,10 @@ def _check(outcome: Outcome) -> list[str]:
             f'<tr class="bad"><td colspan="{len(_COLUMNS) - 1}">The check gave no numbers: '
             f'{escape(outcome.error)}</td><td class="said bad-word">✗ failed</td></tr>'
         )
-    parts += [_row(row) for row in outcome.rows]
+    above = None
+    for row in outcome.rows:
+        parts.append(_row(row, _source(row, row.source == above)))
+        above = row.source
     parts.append("</tbody></table></div>")
     if outcome.curves:
         parts.append('<div class="figures">')
@@ -288,33 +327,34 @@ _COLUMNS = (
 )
 
 
-def _row(row: Row) -> str:
+def _row(row: Row, source: str) -> str:
     definition = f"<small>{escape(row.definition)}</small>" if row.definition else ""
-    published = _value(row.published, row.unit)
+    published = value(row.published, row.unit)
     if row.published_interval is not None:
-        published += f" ({_between(row.published_interval)})"
-    found = _value(row.found, row.unit)
+        published += f" ({between(row.published_interval)})"
+    found = value(row.found, row.unit)
     if row.interval is not None:
-        found += f"<small>({_between(row.interval)})</small>"
+        found += f"<small>({between(row.interval)})</small>"
     style, said = ("good", "✓ inside") if row.inside else ("bad", "✗ outside")
     return (
         f'<tr class="{style}">'
         f'<th scope="row">{escape(row.quantity)}{definition}</th>'
-        f"<td>{published}<small>{_source(row)}</small></td>"
+        f"<td>{published}<small>{source}</small></td>"
         f"<td{_NUMBER}>{found}</td>"
-        f"<td{_NUMBER}>{_tolerated(row)}</td>"
-        f"<td{_NUMBER}>{_used(row.tolerance_used)}</td>"
+        f"<td{_NUMBER}>{tolerated(row)}</td>"
+        f"<td{_NUMBER}>{tolerance_used(row)}</td>"
         f'<td class="said {style}-word">{said}</td></tr>'
     )
 
 
-def _source(row: Row) -> str:
+def _source(row: Row, again: bool) -> str:
+    """Say where a number comes from; long words are not said `again` below themselves."""
     source = row.source
     if isinstance(source, Cited):
         where = f", {escape(source.where)}" if source.where else ""
-        return f"published: {_doi(source.doi)}{where}"
+        return f"published: {doi_link(source.doi)}{where}"
     words = source.how if isinstance(source, Derived) else source.why
-    return f"{row.basis}, not published: {_linked(words)}"
+    return f"{row.basis}, not published: {'as above' if again else linked(words)}"
 
 
 def _references(model: str) -> list[str]:
@@ -338,7 +378,7 @@ def _curve(curve: Curve) -> str:
     words = f"{curve.title}: {curve.y_label} over {curve.x_label}; {', '.join(curve.lines)}"
     if curve.points:
         words += f"; points: {', '.join(curve.points)}"
-    return _image(as_png(figure), words)
+    return image(as_png(figure), words)
 
 
 # The run
@@ -354,7 +394,7 @@ def _facts(report: Report) -> list[str]:
     }
     slowest = sorted(report.outcomes, key=lambda outcome: -outcome.seconds)
     rows = [
-        f'<tr><td{_NUMBER}>{each.seconds:.2f}</td><td><a href="#{_anchor(each.check.name)}">'
+        f'<tr><td{_NUMBER}>{each.seconds:.2f}</td><td><a href="#{anchor(each.check.name)}">'
         f"{escape(each.check.name)}</a></td></tr>"
         for each in slowest
     ]
@@ -377,80 +417,3 @@ def _facts(report: Report) -> list[str]:
         "tolerated on that side; above 100 % is outside. Monte Carlo: uncertainty from the number "
         "of simulated patients only. The file docs/verification.md says more.</p>",
     ]
-
-
-# Words and numbers
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _number(value: float) -> str:
-    """Spell a number with up to six digits, powers of ten as in a paper."""
-    if math.isnan(value):
-        return "not a number"
-    digits, _, power = f"{value:.6g}".partition("e")
-    shown = digits.replace("-", "−")
-    return f"{shown} × 10{str(int(power)).translate(SUPERSCRIPTS)}" if power else shown
-
-
-def _unit(unit: str) -> str:
-    return "" if unit in ("", "1") else f" {escape(unit)}"
-
-
-def _value(value: float, unit: str) -> str:
-    return _number(value) if math.isnan(value) else f"{_number(value)}{_unit(unit)}"
-
-
-def _between(ends: Interval) -> str:
-    return f"{_number(ends[0])} to {_number(ends[1])}"
-
-
-def _range(lowest: float, highest: float, unit: str) -> str:
-    if math.isinf(lowest) or math.isinf(highest):
-        if math.isinf(lowest) and math.isinf(highest):
-            return "anything finite"
-        words, end = ("at least", lowest) if math.isinf(highest) else ("at most", highest)
-        return f"{words} {_value(end, unit)}"
-    return f"{_number(lowest)} to {_value(highest, unit)}"
-
-
-def _tolerated(row: Row) -> str:
-    """Tolerated range, as a distance where it is the same on both sides."""
-    reach = (row.highest - row.lowest) / 2.0
-    centered = math.isclose(row.lowest + reach, row.published, rel_tol=1e-12)
-    if not centered or not reach > 0.0 or row.unit == "%":  # "± 12 %" of what?
-        return _range(row.lowest, row.highest, row.unit)
-    shown = f"± {_value(reach, row.unit)}"
-    if row.published == 0.0:
-        return shown
-    return f"{shown}<small>{100.0 * reach / abs(row.published):.3g} %</small>"
-
-
-def _used(share: float) -> str:
-    if math.isnan(share):
-        return "–"
-    if share > 10.0:
-        return "&gt; 1000 %"
-    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1g} %"
-
-
-def _doi(doi: str) -> str:
-    address = "https://doi.org/" + urllib.parse.quote(doi, safe="/:;().,-_")
-    return f'<a href="{escape(address)}">doi:{escape(doi)}</a>'
-
-
-def _linked(text: str) -> str:
-    """Escape a text and turn each DOI in it into a link."""
-    parts = _DOI.split(text)  # words and DOIs in turn
-    return "".join(_doi(part) if k % 2 else escape(part) for k, part in enumerate(parts))
-
-
-def _anchor(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())
-
-
-def _image(png: bytes, words: str) -> str:
-    data = base64.b64encode(png).decode("ascii")
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(words)}">'

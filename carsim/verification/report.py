@@ -63,9 +63,14 @@ class Report:
     revision: str | None
 
     def of(self, *kinds: Kind) -> list[Outcome]:
-        """Outcomes of some kinds, all if none is given; in the order of `KINDS`, then by name."""
+        """Outcomes of some kinds, all if none is given; by kind, model, name."""
+
+        def place(outcome: Outcome) -> tuple[int, str, str]:
+            check = outcome.check
+            return KINDS.index(check.kind), check.model, check.name
+
         chosen = [each for each in self.outcomes if each.check.kind in (kinds or KINDS)]
-        return sorted(chosen, key=lambda each: (KINDS.index(each.check.kind), each.check.name))
+        return sorted(chosen, key=place)
 
     def tally(self, *kinds: Kind) -> Tally:
         """Counts over some kinds, all if none is given."""

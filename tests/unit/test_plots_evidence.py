@@ -32,7 +32,7 @@ GROUPS = {
     "Predicted": [
         ForestRow("Li 2021\nanti-HBs-negative", 22.2, 3.0, (5.0, 45.0), False, (2.8, 60.0), (2, 4)),
         ForestRow("Li 2021\nanti-HBs-positive", 0.0, 0.1, (0.0, math.inf), True),
-        ForestRow("Wang 2020", 3.4, math.nan, (1.0, 9.3), False),
+        ForestRow("Pooled", 3.7, math.nan, (1.0, 9.3), False, basis="computed"),
     ],
 }
 
@@ -65,7 +65,7 @@ def bands(ax: Axes) -> list[tuple[float, float]]:
 
 def test_forest_draws_each_number_and_interval(ax: Axes) -> None:
     assert forest(GROUPS, ax=ax) is ax
-    assert marks(ax, "s") == [41.5, 22.2, 0.0, 3.4]
+    assert marks(ax, "s") == [41.5, 22.2, 0.0, 3.7]
     assert marks(ax, "o") == [46.2, 0.1]
     assert marks(ax, "X") == pytest.approx([3.0, math.nan], nan_ok=True)
     assert whiskers(ax) == [(28, 56), (44, 48), (2.8, 60.0), (2, 4)]
@@ -81,7 +81,7 @@ def test_forest_says_in_words_what_is_outside(ax: Axes) -> None:
         "Predicted",
         "✗ outside: 3.0 %, published 22.2 %",
         "✓ inside: 0.1 %, published 0.0 %",
-        "✗ outside: no number, published 3.4 %",
+        "✗ outside: no number, computed 3.7 %",
     ]
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == [row.label for rows in GROUPS.values() for row in rows]

@@ -25,6 +25,7 @@ from carsim.verification import (
     within,
 )
 from carsim.verification.run import run_checks, tally
+from carsim.verification.wording import linked, tolerance_used, tolerated
 
 PAPER = Cited("10.1000/example", "Table 1")
 
@@ -107,6 +108,34 @@ def test_what_cannot_be_a_check_is_refused(make: object, message: str) -> None:
 
 def test_an_array_of_one_element_is_a_number() -> None:
     assert row(np.array([10.5])).found == 10.5
+
+
+@pytest.mark.parametrize(
+    ("made_row", "range_words", "used_words"),
+    [
+        (near("x", "cell", 4.013e6, 4.013e6, PAPER, relative=5e-3), "± 20100 cell", "0 %"),
+        (near("x", "day", 443.5, 443.52, PAPER, absolute=0.5), "± 0.5 day", "4 %"),
+        (near("x", "1", 1e-9, 1.0001e-9, PAPER, relative=1e-3), "± 1 × 10⁻¹²", "10 %"),
+        (near("x", "1", 0.0, -1e-9, PAPER, absolute=1e-3), "± 0.001", "&lt; 0.01 %"),
+        (near("x", "%", 20.0, 24.0, PAPER, absolute=5.0), "15 to 25 %", "80 %"),
+        (within("x", "day", 23.0, 70.0, PAPER, (-12.0, 27.0)), "−12 to 27 day", "&gt; 1000 %"),
+        (within("x", "day", 23.0, 20.0, PAPER, (12.0, math.inf)), "at least 12 day", "27 %"),
+        (within("x", "day", 23.0, 20.0, PAPER, (-math.inf, 40.0)), "at most 40 day", "–"),
+        (within("x", "cell", 0.0, 0.0, PAPER, (0.0, 0.0)), "exactly 0 cell", "0 %"),
+    ],
+)
+def test_tolerances_are_said_as_people_say_them(
+    made_row: Row, range_words: str, used_words: str
+) -> None:
+    assert tolerated(made_row).partition("<")[0] == range_words
+    assert tolerance_used(made_row) == used_words
+
+
+def test_dois_in_words_become_links() -> None:
+    assert linked("a < b (doi:10.1000/x.1). See https://doi.org/10.1000/y, p. 3") == (
+        'a &lt; b (<a href="https://doi.org/10.1000/x.1">doi:10.1000/x.1</a>). See '
+        '<a href="https://doi.org/10.1000/y">doi:10.1000/y</a>, p. 3'
+    )
 
 
 def test_a_failure_is_recorded_and_the_rest_goes_on() -> None:

@@ -265,12 +265,14 @@ def test_the_page_says_first_what_does_not_hold(evidence: Path, tmp_path: Path) 
     page, _ = written(tmp_path)
     text = Reader(page).text
     said = [
-        "✗ 2 of 5 rows outside, 1 check failed",
+        "✗ 2 of 5 rows inside: 2 outside, 1 check failed",
         "✗ Cohort rows inside: 1 of 2 (50 %), below the 80 % that the project wants.",
-        "✗ outside A peak that is missed : day of the peak: 14.5 day, published 12.19 day",
-        "✗ failed A cohort that cannot be run : no route 'entecavr'.",
-        "Reproductions of published models The equations",
-        "Closed forms carsim agrees",
+        "✗ outside leon_triana_2021: A peak that is missed : day of the peak: 14.5 day, publi",
+        "✗ failed no_such_model: A cohort that cannot be run : no route 'entecavr'.",
+        "Contents Reproductions of published models: ✗ leon_triana_2021 Closed forms: ✓ stein_2019",
+        "Cohorts predicted: ✓ A cohort that is met",
+        "Reproductions of published models Agreement",
+        "Closed forms Formulas",
         "Cohorts used in the calibration The model",
         "The check gave no numbers: no route 'entecavr'. Did you mean 'entecavir'? ✗ failed",
         "Cohorts predicted The calibration",
@@ -299,6 +301,14 @@ def test_a_published_number_links_to_its_paper_and_a_computed_one_says_so(
     # What authors write is text, never markup.
     assert "Decay & growth" in reader.text
     assert "reactivation <18 months" in reader.text
+
+
+def test_a_model_is_named_with_its_paper(evidence: Path, tmp_path: Path) -> None:
+    verify("poor_2001", "--out", ".")
+    page, _ = written(tmp_path)
+    paper = '<a href="https://doi.org/10.1016/j.cnsns.2020.105570">'
+    assert f">leon_triana_2021</h3>\n<p>{paper}" in page
+    assert ">no_such_model</h3>\n<h4" in page
 
 
 def test_definition_and_intervals_are_beside_the_numbers(evidence: Path, tmp_path: Path) -> None:
