@@ -61,9 +61,10 @@ def test_wheel_holds_every_source_file(wheel: zipfile.ZipFile, repository: Path)
     on_disk = {
         path.relative_to(folder).as_posix()
         for folder, package in ((repository, "carsim"), (repository / "models", "carsim_models"))
-        for path in (folder / package).rglob("*.py")
+        for path in (folder / package).rglob("*")
+        if path.suffix in (".py", ".css")
     }
-    shipped = {name for name in wheel.namelist() if name.endswith(".py")}
+    shipped = {name for name in wheel.namelist() if name.endswith((".py", ".css"))}
     assert shipped == on_disk
     assert "carsim_models/cart_hbv/__init__.py" in shipped
 

@@ -17,7 +17,14 @@ def test_the_ten_lines_run(repository: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "docs/index.md", "benchmarks/README.md"]
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/index.md",
+        "docs/verification.md",
+        "benchmarks/README.md",
+    ],
 )
 def test_links_lead_somewhere(repository: Path, page: str) -> None:
     text = (repository / page).read_text()

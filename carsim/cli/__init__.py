@@ -12,13 +12,12 @@ import click
 
 from carsim.cli.catalogue import models, show
 from carsim.cli.check import check
+from carsim.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from carsim.cli.run import run
 from carsim.cli.sweep import sweep
+from carsim.cli.verify import verify
 
 __all__ = ["main"]
-
-BAD_INPUT = 2
-INTERRUPTED = 130
 
 
 class Commands(click.Group):
@@ -52,3 +51,4 @@ main.add_command(sweep)
 main.add_command(models)
 main.add_command(show)
 main.add_command(check)
+main.add_command(verify)

@@ -70,6 +70,21 @@ def plan_target(out: str | None, config_file: str, overwrite: bool) -> Target:
     return Target(folder, result, alone)
 
 
+def plan_folder(out: str) -> Path:
+    """Take ``--out`` for a folder, and refuse early what would fail late.
+
+    Parameters
+    ----------
+    out : str
+        ``--out``: a folder, which is made when the first file is.
+    """
+    folder = Path(out)
+    if folder.is_file():
+        raise ConfigError(f"--out {folder}: is a file. Give a folder.")
+    _check_writable(folder)
+    return folder
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a name to write to; the file takes its real name when it is complete.
@@ -105,6 +120,23 @@ def write_result(dataset: xr.Dataset, path: Path) -> None:
         raise ConfigError(f"{path}: cannot be written: {error}.") from None
 
 
+def write_text(text: str, path: Path) -> None:
+    """Write a text file, whole or not at all.
+
+    Parameters
+    ----------
+    text : str
+        What it holds.
+    path : Path
+        Where to; an older file is replaced.
+    """
+    try:
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error}.") from None
+
+
 def write_config(config: Config, command: str, file: str, path: Path) -> None:
     """Write the config file beside its result, with the command that made it.
 
@@ -121,8 +153,7 @@ def write_config(config: Config, command: str, file: str, path: Path) -> None:
     """
     changes = "".join(f" --set {shlex.quote(change)}" for change in config.overrides)
     heading = f"# carsim {__version__}: carsim {command} {shlex.quote(file)}{changes}\n\n"
-    with replacing(path) as partial:
-        partial.write_text(heading + config.text, encoding="utf-8")
+    write_text(heading + config.text, path)
 
 
 def _check_writable(folder: Path) -> None:

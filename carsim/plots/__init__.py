@@ -6,6 +6,14 @@ combined and changed with matplotlib's own means.
 
 from __future__ import annotations
 
+from carsim.plots.evidence import (
+    ForestRow,
+    as_png,
+    evidence_curves,
+    evidence_curves_figure,
+    forest,
+    forest_figure,
+)
 from carsim.plots.files import incidence_figure, write_run_figures, write_sweep_figures
 from carsim.plots.incidence import incidence
 from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
@@ -14,8 +22,14 @@ from carsim.plots.trajectories import shade, therapy_periods, trajectories
 
 __all__ = [
     "PANELS",
+    "ForestRow",
     "Panel",
+    "as_png",
+    "evidence_curves",
+    "evidence_curves_figure",
     "example_figure",
+    "forest",
+    "forest_figure",
     "incidence",
     "incidence_figure",
     "risk_curves",

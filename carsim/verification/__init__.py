@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from carsim.verification.check import KINDS, Check, Curve, Findings, Kind, Row, check, near, within
-from carsim.verification.find import load_checks
+from carsim.verification.find import choose_checks, load_checks
 
 __all__ = [
     "KINDS",
@@ -13,6 +13,7 @@ __all__ = [
     "Kind",
     "Row",
     "check",
+    "choose_checks",
     "load_checks",
     "near",
     "within",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import ModelError
-from carsim.model import Provenance
+from carsim.model import Cited, Derived, Provenance
 
 __all__ = ["KINDS", "Check", "Curve", "Findings", "Kind", "Row", "check", "near", "within"]
 
@@ -31,7 +31,8 @@ class Row:
     quantity : str
         What the number is, in words a reader of the paper would use.
     unit : str
-        Unit of all its numbers, ``"1"`` for none.
+        Unit of all its numbers, ``"1"`` for none. A share of patients is given in ``"%"``: that is
+        what the forest plot of the cohorts shows.
     published, found : float
         The paper's number and carsim's.
     lowest, highest : float
@@ -60,6 +61,30 @@ class Row:
     def inside(self) -> bool:
         """Whether carsim's number is within the tolerance; a number that is NaN is not."""
         return self.lowest <= self.found <= self.highest
+
+    @property
+    def basis(self) -> Literal["published", "computed", "assumed"]:
+        """What may be said of `published`: only a `Cited` number stands in a paper."""
+        if isinstance(self.source, Cited):
+            return "published"
+        return "computed" if isinstance(self.source, Derived) else "assumed"
+
+    @property
+    def tolerance_used(self) -> float:
+        """How far carsim is from the paper, as a share of what is tolerated on that side.
+
+        0 where both agree, 1 at the edge; NaN where the published number is not between the
+        bounds, or a bound is infinite.
+        """
+        if not self.lowest <= self.published <= self.highest:
+            return math.nan
+        apart = self.found - self.published
+        reach = (self.highest if apart > 0.0 else self.lowest) - self.published
+        if apart == 0.0:
+            return 0.0
+        if math.isinf(reach):
+            return math.nan
+        return apart / reach if reach != 0.0 else math.inf
 
 
 def near(
@@ -120,19 +145,30 @@ def within(
     lowest, highest = bounds
     if not lowest <= highest:
         raise ModelError(f"check row {quantity!r}: bounds = {bounds!r}. Give (lowest, highest).")
-    value = float(np.asarray(found, dtype=np.float64).reshape(()))
+    values = np.asarray(found, dtype=np.float64)
+    if values.size != 1:
+        raise ModelError(f"check row {quantity!r}: found holds {values.size} numbers. Give one.")
     return Row(
         quantity,
         unit,
-        published,
-        value,
-        lowest,
-        highest,
+        float(published),
+        float(values.reshape(())),
+        float(lowest),
+        float(highest),
         source,
         definition,
-        published_interval,
-        interval,
+        _ordered(quantity, "published_interval", published_interval),
+        _ordered(quantity, "interval", interval),
     )
+
+
+def _ordered(quantity: str, name: str, given: Interval | None) -> Interval | None:
+    if given is None:
+        return None
+    low, high = (float(end) for end in given)
+    if low > high:  # NaN passes: the interval of a number that is none
+        raise ModelError(f"check row {quantity!r}: {name} = {given!r}. Give (lowest, highest).")
+    return low, high
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +182,8 @@ class Curve:
     lines : dict of str to (x, y)
         carsim's curves, by legend.
     points : dict of str to (x, y)
-        Published or independently computed points, by legend.
+        Published or independently computed points, by legend. Points take the color of the line
+        with their name, or else, where there are as many sets of points as lines, with their place.
     log_y : bool
         Logarithmic ordinate.
     """
@@ -157,6 +194,14 @@ class Curve:
     lines: dict[str, tuple[Array, Array]]
     points: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     log_y: bool = False
+
+    def __post_init__(self) -> None:
+        for name, (x, y) in (*self.lines.items(), *self.points.items()):
+            if np.ndim(x) != 1 or np.shape(x) != np.shape(y):
+                raise ModelError(
+                    f"curve {self.title!r}: {name!r} has x of shape {np.shape(x)} and y of shape "
+                    f"{np.shape(y)}. Give two arrays of one dimension and equal length."
+                )
 
 
 @dataclass(frozen=True, eq=False)
