@@ -151,7 +151,10 @@ def run(
     parameters : mapping of str to Distribution or float, optional
         What else is different in these patients.
     """
-    differences = {**car_t_differences(s, trial.age, trial.burden), "leukemia.mu": 0.0}
+    differences: dict[str, Distribution | float] = {
+        **car_t_differences(s, trial.age, trial.burden),
+        "leukemia.mu": 0.0,
+    }
     result = simulate(
         load_model("cart_b_all"),
         variants=[trial.product],
