@@ -6,9 +6,9 @@ the expansion of effectors, complexes per tumor cell the killing. M-protein and 
 serum follow the tumor. Concentrations per liter, as in the authors' Monolix code.
 
 Of the three models of the paper this is the clinical one, fitted to the means of the phase 1 trial
-CRB-401; its doses are 5e7, 1.5e8, 4.5e8 and 8e8 CAR-T cells. Between-patient variability, log-normal
-omega: K_exp_max 0.22, K_kill_max 0.50, gamma_m 0.21, gamma_b 1.0; assumed by the authors: 0.5 for
-K12, K21, K_el_e, K_el_m. Not part of this file.
+CRB-401; its doses are 5e7, 1.5e8, 4.5e8 and 8e8 CAR-T cells. Between-patient variability is not
+part of this file; log-normal omega: K_exp_max 0.22, K_kill_max 0.50, gamma_m 0.21, gamma_b 1.0, and
+0.5, assumed by the authors, for K12, K21, K_el_e and K_el_m.
 
 Where the supplement and the authors' code differ, this is the code: killing is proportional to the
 tumor (Equation 18 prints effectors), the tumor starts at 2.5e9 cells/L of marrow, and effectors in
@@ -141,14 +141,14 @@ def transgene(t: float, y: Patient, p: Rates) -> float:
     return p.trans_C * (y.e_b + y.m_b)
 
 
-@observable("%", "M-protein, change from the start")
+@observable("1", "M-protein, change relative to the start")
 def M_protein_change(t: float, y: Patient, p: Rates) -> float:
-    return 100.0 * (y.M_protein * p.K_m / (p.P_m * p.Tumor_0) - 1.0)
+    return y.M_protein * p.K_m / (p.P_m * p.Tumor_0) - 1.0
 
 
-@observable("%", "soluble BCMA, change from the start")
+@observable("1", "soluble BCMA, change relative to the start")
 def sBCMA_change(t: float, y: Patient, p: Rates) -> float:
-    return 100.0 * (y.sBCMA * p.K_b / (p.P_b * p.Tumor_0) - 1.0)
+    return y.sBCMA * p.K_b / (p.P_b * p.Tumor_0) - 1.0
 
 
 MODEL = Model(
