@@ -95,6 +95,7 @@ def one_patient() -> Findings:
                 FIGURE,
                 (low, high),
                 definition="published: geometric middle of the range",
+                published_interval=(low, high),
             )
         )
     return Findings(tuple(rows))
