@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carsim.verification.check import KINDS, Check, Curve, Findings, Kind, Row, check, near, within
 from carsim.verification.find import choose_checks, load_checks
+from carsim.verification.rates import counted, percentage
 
 __all__ = [
     "KINDS",
@@ -14,7 +15,9 @@ __all__ = [
     "Row",
     "check",
     "choose_checks",
+    "counted",
     "load_checks",
     "near",
+    "percentage",
     "within",
 ]
