@@ -76,6 +76,12 @@ class Spread(Parameters):
     k_GC: float = parameter(0.06, "1/day", "median of hbv.k_GC", COHORTS)
     s_GC: float = parameter(0.7, "1", "median of hbv.s_GC", COHORTS)
     sd_k_GC: float = parameter(0.5, "1", "sd of the logarithms of both", Assumed("moderate"))
+    k_share: float = parameter(
+        0.3, "1", "hbv.k_share: share of the removal that kills, when ALT is normal", COHORTS
+    )
+    f_mem: float = parameter(
+        0.3, "1", "hbv.f_mem of inactive carriers: effectors that need no antigen", COHORTS
+    )
     dna_carrier: float = parameter(
         300.0, "IU/mL", "median HBV DNA of an inactive carrier", Assumed("below 2,000 (EASL 2017)")
     )
@@ -199,6 +205,7 @@ def virus_differences(s: Spread) -> dict[str, Distribution]:
         "t_cell.tau_L": LogNormal(median=s.tau_L, sigma=s.sd_tau_L, lower=1.0),
         "hbv.beta_p": LogNormal(sigma=s.sd_beta_p),
         "hbv.p_0": LogNormal(sigma=s.sd_p_0),
+        "hbv.k_share": LogitNormal(median=s.k_share, sigma=0.5),
         "hbv.alpha": LogNormal(median=s.alpha, sigma=s.sd_alpha),
         "hbv.k_GC": LogNormal(median=s.k_GC, sigma=s.sd_k_GC),
         "hbv.s_GC": LogNormal(median=s.s_GC, sigma=s.sd_k_GC),
@@ -229,7 +236,10 @@ def carriers(s: Spread, *, weight: float = 1.0) -> list[Component]:
         "hbeag_positive_infection": "HBsAg positive, HBeAg-positive infection",
     }
     own: dict[str, Mapping[str, Distribution]] = {
-        "inactive_carrier": {"hbv.dna_0": LogNormal(median=s.dna_carrier, sigma=s.sd_dna)},
+        "inactive_carrier": {
+            "hbv.dna_0": LogNormal(median=s.dna_carrier, sigma=s.sd_dna),
+            "hbv.f_mem": LogitNormal(median=s.f_mem, sigma=0.5),
+        },
     }
     return [
         Component(words[phase], weight * share, (phase,), own.get(phase, {}))
