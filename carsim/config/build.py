@@ -19,7 +19,14 @@ from carsim.endpoints import Endpoint, make_endpoint
 from carsim.errors import CarsimError, ConfigError, did_you_mean, unknown
 from carsim.metrics import METRICS, Metric
 from carsim.model import Model
-from carsim.population import DISTRIBUTIONS, Component, Distribution, Mixture, Population
+from carsim.population import (
+    DISTRIBUTIONS,
+    Component,
+    Distribution,
+    Mixture,
+    Population,
+    named_population,
+)
 from carsim.registry import load_model
 from carsim.scenario import Scenario, Solver
 from carsim.therapy import ACTIONS, ITEMS, Assay, EventTable, Item, read_events
@@ -77,7 +84,7 @@ def build_scenario(table: ConfigTable, source: str, folder: Path | None) -> Scen
         therapy[name] = _therapy(given, source, f"therapy.{name}")
     population = None
     if table.population is not None:
-        population = build_population(table.population, source)
+        population = build_population(table.population, model, source)
         with at(source, "population"):
             population.validate(model, table.parameters, table.variants)
     solver = _construct(Solver, table.solver, source, "solver")
@@ -200,9 +207,10 @@ def build_design(table: ConfigTable, source: str) -> Design:
         return make_design(table.sweep.design, axes, table.sweep.points, table.sweep.seed)
 
 
-def build_population(table: PopulationTable, source: str) -> Population:
-    """Make the population of a config."""
-    mixture = None
+def build_population(table: PopulationTable, model: Model, source: str) -> Population:
+    """Make the population of a config, on top of one of the model's if the config names it."""
+    base = None if table.like is None else _like(table, model, source)
+    mixture = None if base is None else base.mixture
     if table.mixture is not None:
         components = []
         for number, given in enumerate(table.mixture.components):
@@ -219,21 +227,42 @@ def build_population(table: PopulationTable, source: str) -> Population:
         with at(source, "population.mixture"):
             mixture = Mixture(table.mixture.name, components, table.mixture.stratified)
     correlations: dict[tuple[str, str], float] = {}
+    if base is not None:
+        correlations |= base.correlations
+    given_pairs: set[tuple[str, str]] = set()
     for pair in table.correlations:
         first, second = pair.between
-        if (first, second) in correlations:
+        if (first, second) in given_pairs:
             raise ConfigError(
                 f"{source}: population.correlations: {first} - {second} is given twice. Keep one."
             )
+        given_pairs.add((first, second))
         correlations[first, second] = pair.value
     with at(source, "population"):
         return Population(
             table.size,
             table.seed,
-            _distributions(table.parameters, source, "population.parameters"),
+            {
+                **({} if base is None else base.parameters),
+                **_distributions(table.parameters, source, "population.parameters"),
+            },
             correlations,
             mixture,
         )
+
+
+def _like(table: PopulationTable, model: Model, source: str) -> Population:
+    """One of the model's populations: its name, or a table of ``name`` and options."""
+    options = {"name": table.like} if isinstance(table.like, str) else dict(table.like or {})
+    key = "population.like"
+    name = options.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(
+            f'{source}: {key}: there is no name. Write like = "adults_19_28z", or a table '
+            f'such as {{ name = "adults_19_28z", region = "China" }}.'
+        )
+    with at(source, key):
+        return named_population(model, name, table.size, table.seed, **options)
 
 
 def _distributions(

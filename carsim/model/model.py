@@ -60,6 +60,9 @@ class Model:
         returns the state record and the parameter record with these filled in. Excludes `initial`.
     reference : str
         Publication of the model.
+    populations : str
+        Dotted name of the module with a mapping ``POPULATIONS`` of the virtual populations that
+        come with the model (`carsim.population.NamedPopulation` by name).
 
     Attributes
     ----------
@@ -96,12 +99,14 @@ class Model:
         initial: Callable[[P], Y] | None = None,
         initialise: Callable[[P], tuple[Y, P]] | None = None,
         reference: str = "",
+        populations: str = "",
     ) -> None:
         checks.require_arguments(name, rhs, states, parameters)
         module = sys.modules.get(rhs.__module__)
         self.name = name
         self.time_unit = time_unit
         self.reference = reference
+        self.populations = populations
         self.doc = (getattr(module, "__doc__", None) or "").strip()
         self.file = str(Path(rhs.__code__.co_filename))
         self.rhs: Callable[[Any, Any, Any], Any] = rhs

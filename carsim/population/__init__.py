@@ -16,6 +16,7 @@ from carsim.population.distributions import (
     Uniform,
 )
 from carsim.population.mixture import Component, Mixture
+from carsim.population.named import NamedPopulation, named_population, named_populations
 from carsim.streams import check_seed, uniforms
 
 __all__ = [
@@ -29,10 +30,13 @@ __all__ = [
     "LogUniform",
     "LogitNormal",
     "Mixture",
+    "NamedPopulation",
     "Normal",
     "Population",
     "TruncatedNormal",
     "Uniform",
     "check_seed",
+    "named_population",
+    "named_populations",
     "uniforms",
 ]

@@ -9,9 +9,9 @@ patients on antivirals, Seto 2014 (resolved, rituximab and chemotherapy), Cheng 
 reported for HBsAg-positive patients under R-CHOP, and what Hui 2005 saw when antivirals were
 stopped in patients with little virus. Each with its own therapy, serostatus, definition and visits.
 Kept out, and reported as predictions by `carsim verify`: Cao 2020, Cui 2021, Yang 2020, Liu 2019,
-Huang 2013, patients with lymphoma on antivirals, times of reactivation, HBV DNA at detection, flares
-on antivirals, reverse seroconversion, Hui 2005 with much virus. Prints the posterior and writes
-reactivation.json. See emulator.py for the procedure.
+Huang 2013, patients with lymphoma on antivirals, times of reactivation, HBV DNA at detection,
+flares on antivirals, reverse seroconversion, Hui 2005 with much virus. Prints the posterior and
+writes reactivation.json. See emulator.py for the procedure.
 """
 
 from __future__ import annotations

@@ -1,14 +1,12 @@
-"""The CAR-T side: what its prototype gave, and the facts of CAR-T therapy it was built on.
+"""The CAR-T side: the facts of CAR-T therapy that it was built on, one patient at a time.
 
-The reference values are those of a prototype of the same equations in SciPy, printed to two or
-three digits (docs/flagship.md). They hold the equations and the defaults in place; they are not
-data.
+Sizes are held by ``carsim verify`` (the typical courses and the trials) and by
+tests/models/test_calibration.py; here are directions, conservation and closed forms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +19,7 @@ from carsim.simulation import simulate
 from carsim.therapy import Dose, Item
 from carsim_models.cart_b_all import MODEL
 
+PRODUCTS = ("19-28z", "1928zT2", "19-BBz")
 BURDEN = np.array([1e8, 1e10, 2e11, 1e12])
 LATE = BURDEN[2:]  # the leukemia is gone by day 36 and does not call CAR-T cells back
 DEFAULTS = dict(zip(MODEL.parameter_names, MODEL.parameter_values()[0].tolist(), strict=True))
@@ -32,33 +31,6 @@ STANDARD = {"conditioning": CONDITIONING, "infusion": INFUSION}
 VACCINATED = {**STANDARD, "vaccine": Dose("vaccine", 1.0, 30.0, every=30.0, count=3)}
 VACCINATED_LATER = {**STANDARD, "vaccine": Dose("vaccine", 1.0, 60.0, every=30.0, count=3)}
 FINE = Solver(rtol=1e-7)
-
-# Two digits are printed, some figures are from a grid in time, and the prototype put all
-# leukemia into the marrow: 3 %, half a day. The target set for the rebuild was 10 %.
-REL = 0.03
-DAY = 0.5
-
-ORACLE: dict[str, list[tuple[float | None, ...]]] = {
-    # peak, day; day 28; day 180; no CD19+ on day; days with B < 10/uL; IL-6, day; CRP; ferritin
-    "19-BBz": [
-        (6.2, 12.2, 1.8, 0.60, 41, 65, 665, 11.4, 92, 1.6e3),
-        (17, 12.1, 3.9, 0.61, 29, 90, 2430, 11.0, 168, 3.5e3),
-        (151, 15.8, 40, 0.58, 28, 165, 7340, 13.7, 221, 9.0e3),
-        (252, 20.9, 123, 0.84, 34, 183, 7950, 18.1, 224, 1.06e4),
-    ],
-    "19-28z": [
-        (6.2, None, 1.2, None, None, 30, 647, None, None, None),
-        (17, None, 2.5, None, None, 38, 2400, None, None, None),
-        (145, None, 30, None, 28, 62, 7290, None, None, None),
-        (223, None, 120, None, 36, 66, 7850, None, None, None),
-    ],
-    "1928zT2": [
-        (6.3, None, 1.3, None, 25, 56, 697, None, None, None),
-        (16, None, 2.5, None, 21, 74, 2390, None, None, None),
-        (152, None, 23, None, 21, 133, 7410, None, None, None),
-        (272, None, 64, None, 25, 149, 8030, None, None, None),
-    ],
-}
 
 
 def run(
@@ -92,41 +64,92 @@ def run(
     )
 
 
-@pytest.mark.parametrize("product", list(ORACLE))
-def test_prototype(product: str) -> None:
-    result = run(product=product, burden=BURDEN)
-    aplasia = 0.5 * (result["b_cells"] < 10.0).sum("time").to_numpy()
-    columns: list[tuple[str, Any, float, float]] = [
-        ("peak", result["peak"], REL, 0.0),
-        ("peak_day", result["peak_day"], 0.0, DAY),
-        ("car_t_28", result["car_t_28"], REL, 0.05),
-        ("car_t_180", result["car_t_180"], REL, 0.005),
-        ("cd19_gone", result["cd19_gone"], 0.0, 1.0),
-        ("aplasia", aplasia, REL, 1.0),
-        ("il6", result["il6_peak"], REL, 0.0),
-        ("il6_day", result["il6_day"], 0.0, DAY),
-        ("crp", result["crp_peak"], REL, 0.0),
-        ("ferritin", result["ferritin_peak"], REL, 0.0),
+def test_products_differ_in_persistence_and_aplasia() -> None:
+    """CD28 costimulation: weeks to months; 4-1BB: lasting; TLR2 in between (Lai 2018)."""
+    found = {product: run(product=product, burden=BURDEN) for product in PRODUCTS}
+    late = {product: result["car_t_180"].to_numpy() for product, result in found.items()}
+    aplasia = {
+        product: 0.5 * (result["b_cells"] < 10.0).sum("time").to_numpy()
+        for product, result in found.items()
+    }
+    for shorter, longer in (("19-28z", "1928zT2"), ("1928zT2", "19-BBz")):
+        assert np.all(aplasia[shorter] < aplasia[longer])
+        assert np.all(late[shorter] < late[longer])
+    assert np.all(aplasia["19-28z"] < 90.0)
+    assert np.all(aplasia["19-BBz"][2:] > 180.0)
+
+
+def test_il6_peaks_within_nine_days_and_before_the_cells() -> None:
+    result = run(burden=BURDEN)
+    day = result["il6_day"].to_numpy()
+    assert np.all((day > 3.0) & (day < 9.0))
+    assert np.all(day < result["peak_day"].to_numpy())
+
+
+def test_cytokine_release_grows_with_burden_and_hardly_with_dose() -> None:
+    by_burden = run(burden=BURDEN)["il6_peak"].to_numpy()
+    assert np.all(np.diff(by_burden) > 0.0)
+    assert by_burden[-1] > 4.0 * by_burden[0]
+    doses = [
+        float(run({**STANDARD, "infusion": Dose("car_t", cells, 0.0)})["il6_peak"])
+        for cells in (7e6, 7e7, 7e8)
     ]
-    for index, (name, found, rel, absolute) in enumerate(columns):
-        for row, value in zip(ORACLE[product], np.asarray(found, dtype=np.float64), strict=True):
-            expected = row[index]
-            if expected is not None:
-                assert value == pytest.approx(expected, rel=rel, abs=absolute), (name, row)
+    assert max(doses) < 2.0 * min(doses)
 
 
-def test_cd28_product_does_not_persist_and_leaves_small_leukemia() -> None:
-    result = run(product="19-28z", burden=BURDEN)
-    late = result["car_t_180"].to_numpy()
-    assert np.all((late > 0.034) & (late < 0.055))
-    assert np.isnan(result["cd19_gone"][:2]).all()
-    assert float(result["cd19_least"][1]) == pytest.approx(2.0, abs=0.1)
+def test_a_second_release_is_blunted() -> None:
+    """Attenuation on repeated dosing (Chen 2019): macrophages that were activated rest."""
+    again = {
+        "conditioning": Dose("lymphodepletion", 1.0, [-5, -4, -3, 9, 10, 11]),
+        "infusion": Dose("car_t", 7e7, [0.0, 14.0]),
+    }
+    results = [
+        simulate(
+            MODEL,
+            parameters={"leukemia.initial_cells": 1e11, "cytokine.k_Q": rest},
+            therapy=again,
+            start=-7.0,
+            stop=40.0,
+            save_at=[],
+            metrics={"second": Maximum("il6", 14.0, 40.0)},
+        )
+        for rest in (0.03, 50.0)
+    ]
+    assert float(results[0]["second"]) < 0.5 * float(results[1]["second"])
 
 
-def test_cd19_negative_leukemia_returns_in_every_run() -> None:
+def test_cd19_negative_leukemia_returns_during_aplasia() -> None:
     result = run()
-    cells = result["leukemia_cd19_negative"].sel(time=[28.0, 180.0])
-    np.testing.assert_allclose(cells, [1.1e3, 1.9e7], rtol=0.06)
+    early, late = result["leukemia_cd19_negative"].sel(time=[28.0, 120.0]).to_numpy()
+    assert late > 100.0 * early > 0.0
+    assert float(result["b_cells"].sel(time=120.0)) < 10.0
+
+
+def test_cd19_positive_leukemia_returns_after_the_b_cells() -> None:
+    """A weak 19-28z product: B cells are back months before the leukemia is."""
+    result = simulate(
+        MODEL,
+        variants=["19-28z"],
+        parameters={
+            "leukemia.initial_cells": 1e10,
+            "leukemia.negative_fraction": 0.0,
+            "leukemia.mu": 0.0,
+            "cart.r_E": 1.2,
+        },
+        therapy=STANDARD,
+        start=-7.0,
+        stop=400.0,
+        save_at=DAILY,
+        outputs=["b_cells", "leukemia_cd19_positive"],
+    )
+    leukemia = result["leukemia_cd19_positive"]
+    assert float(leukemia.min()) < 1e8
+    relapse = DAILY[np.argmax((leukemia.to_numpy() > 5e10) & (DAILY > 28.0))]
+    b_cells = result["b_cells"].to_numpy()
+    gone = int(np.argmin(b_cells))
+    recovery = DAILY[gone + int(np.argmax(b_cells[gone:] > 10.0))]
+    assert b_cells[gone] < 10.0
+    assert recovery + 30.0 < relapse
 
 
 def test_an_extinct_leukemia_stays_extinct() -> None:
@@ -138,17 +161,19 @@ def test_an_extinct_leukemia_stays_extinct() -> None:
 
 
 def test_without_lymphodepletion_expansion_fails_or_comes_late() -> None:
-    result = run({"infusion": INFUSION})
-    assert float(result["car_t_28"]) == pytest.approx(0.31, rel=0.03)
-    assert float(result["peak_day"]) == pytest.approx(126.0, abs=1.0)
+    early = slice(0.0, 30.0)
+    for product, at_most in (("19-BBz", 0.35), ("19-28z", 0.2)):
+        courses = [run(therapy, product)["car_t"] for therapy in (STANDARD, {"infusion": INFUSION})]
+        peaks = [float(course.sel(time=early).max()) for course in courses]
+        assert peaks[1] < at_most * peaks[0]
 
 
 def test_the_dose_hardly_matters() -> None:
     tenth = run({**STANDARD, "infusion": Dose("car_t", 7e6, 0.0)})
     triple = run({**STANDARD, "infusion": Dose("car_t", 2.1e8, 0.0)})
-    for result, peak, day in ((tenth, 12.6, 17.9), (triple, 19.2, 10.1)):
-        assert float(result["peak"]) == pytest.approx(peak, rel=REL)
-        assert float(result["peak_day"]) == pytest.approx(day, abs=DAY)
+    peaks = [float(result["peak"]) for result in (tenth, run(), triple)]
+    assert max(peaks) < 1.5 * min(peaks)
+    assert float(triple["peak_day"]) < float(tenth["peak_day"])
 
 
 def test_a_split_dose_acts_as_a_single_one() -> None:
@@ -156,17 +181,16 @@ def test_a_split_dose_acts_as_a_single_one() -> None:
         f"part {day}": Dose("car_t", 7e7 * share, float(day))
         for day, share in enumerate((0.1, 0.3, 0.6))
     }
-    result = run({"conditioning": CONDITIONING, **split})
-    assert float(result["peak"]) == pytest.approx(14.8, rel=REL)
-    assert float(result["peak_day"]) == pytest.approx(14.1, abs=DAY)
+    result, single = run({"conditioning": CONDITIONING, **split}), run()
+    assert float(result["peak"]) == pytest.approx(float(single["peak"]), rel=0.15)
+    assert 0.0 < float(result["peak_day"] - single["peak_day"]) < 4.0
 
 
 def test_tocilizumab_lowers_crp_raises_il6_and_spares_car_t() -> None:
-    """The figures of the prototype belong to a burden of 2e11 cells."""
     without = run(burden=2e11)
-    result = run({**STANDARD, "tocilizumab": Dose("tocilizumab", 560.0, 5.0)}, burden=2e11)
-    assert float(result["crp_peak"] / without["crp_peak"]) == pytest.approx(0.43, abs=0.01)
-    assert float(result["il6_peak"] / without["il6_peak"]) == pytest.approx(1.75, abs=0.02)
+    result = run({**STANDARD, "tocilizumab": Dose("tocilizumab", 560.0, 4.0)}, burden=2e11)
+    assert float(result["crp_peak"] / without["crp_peak"]) < 0.6
+    assert float(result["il6_peak"] / without["il6_peak"]) > 1.4
     assert float(result["peak"] / without["peak"]) == pytest.approx(1.0, abs=1e-3)
 
 
@@ -212,7 +236,7 @@ def test_crs_grade_has_the_thresholds_of_the_endpoint_and_agrees_with_it() -> No
     assert np.all(np.diff(endpoint) >= 0.0)  # a larger burden, a higher grade
     counted = np.searchsorted(CRSGrade().thresholds, result["il6_signal"], side="right")
     np.testing.assert_array_equal(result["crs_grade"], counted)
-    assert set(np.unique(counted)) == {0, 1, 2, 3}
+    assert set(np.unique(counted)) >= {0, 1, 2}
 
 
 def test_crs_grade_follows_thresholds_that_are_set() -> None:
@@ -235,10 +259,10 @@ def test_tocilizumab_lowers_the_grade_while_il6_rises() -> None:
             therapy=therapy,
             start=-7.0,
             stop=20.0,
-            save_at=[12.0],
+            save_at=[7.0],
             outputs=["crs_grade", "il6"],
         )
-        for therapy in (STANDARD, {**STANDARD, "drug": Dose("tocilizumab", 560.0, 10.0)})
+        for therapy in (STANDARD, {**STANDARD, "drug": Dose("tocilizumab", 560.0, 5.0)})
     ]
     without, treated = courses
     assert float(treated["il6"][0]) > float(without["il6"][0])
@@ -247,11 +271,11 @@ def test_tocilizumab_lowers_the_grade_while_il6_rises() -> None:
 
 def test_dexamethasone_lowers_the_peak_and_slows_clearance() -> None:
     without = run()
-    early = run({**STANDARD, "steroid": Dose("dexamethasone", 10.0, 5.0, every=1.0, count=3)})
-    late = run({**STANDARD, "steroid": Dose("dexamethasone", 10.0, 8.0, every=1.0, count=3)})
-    assert 0.6 < float(early["peak"] / without["peak"]) < 0.9
-    assert float(late["peak"]) < float(early["peak"])
-    assert 3.0 < float(early["cd19_gone"] - without["cd19_gone"]) < 8.0
+    steroid = Dose("dexamethasone", 10.0, 2.0, every=0.25, count=12)
+    result = run({**STANDARD, "steroid": steroid})
+    assert 0.4 < float(result["peak"] / without["peak"]) < 0.95
+    assert float(result["cd19_gone"] - without["cd19_gone"]) > 0.5
+    assert float(result["il6_peak"]) < 0.8 * float(without["il6_peak"])
 
 
 def test_second_infusion_needs_a_second_lymphodepletion() -> None:
@@ -262,8 +286,10 @@ def test_second_infusion_needs_a_second_lymphodepletion() -> None:
         "19-28z",
     )
     late = slice(120.5, None)
-    assert float(with_it["car_t"].sel(time=late).max()) == pytest.approx(5.96, rel=REL)
-    assert float(without["car_t"].sel(time=late).max()) < 0.4
+    peaks = [float(result["car_t"].sel(time=late).max()) for result in (without, with_it)]
+    assert peaks[1] > 5.0 * peaks[0]
+    assert float(with_it["b_cells"].sel(time=late).min()) < 10.0
+    assert float(without["b_cells"].sel(time=late).min()) > 10.0
 
 
 def persistence(
@@ -286,8 +312,7 @@ def persistence(
         outputs=["car_t", "cart.vaccine", "leukemia_cd19_positive", "leukemia_cd19_negative"],
         metrics={
             "days": TimeAbove("car_t", CellularKinetics().detection_limit),
-            "il6_peak": Maximum("il6", 30.0, 400.0),
-            "interferon_peak": Maximum("ifn_gamma", 30.0, 400.0),
+            "grade": Maximum("crs_grade", 30.0, 400.0),
         },
         solver=FINE,
         on_failure="raise",
@@ -311,7 +336,7 @@ def test_without_a_vaccine_its_parameters_do_nothing() -> None:
 
 def test_vaccine_decays_and_counts_vaccinations() -> None:
     vaccine = persistence(VACCINATED)["cart.vaccine"][0]
-    left = np.exp(-0.1 * 30.0)
+    left = np.exp(-DEFAULTS["cart.k_V"] * 30.0)
     expected = [0.0, 1.0, 1.0 + left, 1.0 + left * (1.0 + left)]
     np.testing.assert_allclose(vaccine.sel(time=[29.5, 30.0, 60.0, 90.0]), expected, rtol=1e-6)
 
@@ -332,10 +357,11 @@ def test_one_vaccination_multiplies_every_dividing_pool_by_its_closed_form() -> 
         outputs=pools,
         solver=FINE,
     )
-    room = 200.0 / (200.0 + 800.0)
+    room = DEFAULTS["cart.K_T"] / (DEFAULTS["cart.K_T"] + DEFAULTS["t_cell.N_0"])
+    expected = DEFAULTS["cart.r_V"] * room * np.log(2.0) / DEFAULTS["cart.k_V"]
     for name in pools:
         gain = float(result[name][0]) / 1e3
-        assert np.log(gain) == pytest.approx(0.3 * room * np.log(2.0) / 0.1, rel=1e-4), name
+        assert np.log(gain) == pytest.approx(expected, rel=1e-4), name
 
 
 def test_vaccination_adds_weeks_of_persistence_and_no_crs() -> None:
@@ -347,24 +373,14 @@ def test_vaccination_adds_weeks_of_persistence_and_no_crs() -> None:
     extra = (vaccinated["days"] - without["days"]).to_numpy()
     assert np.all((extra > 14.0) & (extra < 63.0))
     assert np.all((persistence(VACCINATED_LATER)["days"] - without["days"]).to_numpy() > 14.0)
-    for name in ("il6_peak", "interferon_peak"):
-        assert np.all((vaccinated[name] <= 1.05 * without[name]).to_numpy()), name
-
-
-def test_vaccination_of_a_cd28_product_does_not_cure() -> None:
-    """The CD19+ leukemia that 19-28z leaves behind grows back with and without."""
-    for therapy in (STANDARD, VACCINATED_LATER):
-        result = persistence(therapy, burden=BURDEN[:2])
-        positive = result["leukemia_cd19_positive"]
-        assert np.all((positive.sel(time=400.0) > 1e6).to_numpy())
-        negative = result["leukemia_cd19_negative"].sel(time=400.0)
-        assert np.all((negative > 1e10).to_numpy())
+    np.testing.assert_array_equal(vaccinated["grade"], 0.0)
 
 
 def test_igg_falls_as_in_adults_and_ivig_raises_it() -> None:
-    """Total IgG fell by 17.5 % within a year in adults (Hill 2019); the model by 25 to 30 %."""
+    """Total IgG fell by 17.5 % on average over a year in aplastic adults (Hill 2019)."""
     result = run()
-    assert 7.0 < float(result["igg"].sel(time=365.0)) < 8.25
+    fall = 1.0 - result["igg"].sel(time=[28.0, 182.0, 364.0]) / 10.0
+    assert 0.1 < float(fall.mean()) < 0.3
     given = {**STANDARD, "ivig": Dose("ivig", 4.0, 100.0)}
     rise = run(given)["igg"] - result["igg"]
     assert float(rise.sel(time=99.0)) == pytest.approx(0.0, abs=1e-9)
@@ -386,17 +402,123 @@ def test_cells_are_conserved_by_traffic() -> None:
         outputs=["car_t_total"],
         solver=FINE,
     )
-    np.testing.assert_allclose(result["car_t_total"], 1.4e6, rtol=1e-9)
+    np.testing.assert_allclose(result["car_t_total"], DEFAULTS["cart.engraftment"] * 7e7, rtol=1e-9)
 
 
 def test_health_stays_put() -> None:
+    # The integrals of cure.py run on; without cells they mean nothing.
+    names = [name for name in MODEL.state_names if not name.startswith("cure.")]
     result = simulate(
         MODEL,
         parameters={"leukemia.initial_cells": 0.0},
         stop=100.0,
         save_at=[0.0, 100.0],
-        outputs=list(MODEL.state_names),
+        outputs=names,
     )
-    for name in MODEL.state_names:
+    for name in names:
         first, last = result[name].to_numpy()
         assert last == pytest.approx(first, rel=1e-9, abs=1e-12), name
+
+
+def test_extramedullary_leukemia_draws_cells_and_is_cleared() -> None:
+    """Weng 2018: three patients with extramedullary disease, all in remission under 1928zT2."""
+    site = {"leukemia.initial_cells": 1e9, "leukemia.extramedullary_cells": 1e10}
+    outputs = ["leukemia_extramedullary", "car_t_extramedullary", "car_t"]
+    treated, untreated = (
+        simulate(
+            MODEL,
+            variants=["1928zT2"],
+            parameters=site,
+            therapy=therapy,
+            start=-7.0,
+            stop=60.0,
+            save_at=DAILY[:121],
+            outputs=outputs,
+        )
+        for therapy in (STANDARD, {"conditioning": CONDITIONING})
+    )
+    assert float(treated["car_t_extramedullary"].max()) > 1e6
+    assert float(treated["leukemia_extramedullary"].sel(time=28.0)) < 1e6
+    assert float(untreated["leukemia_extramedullary"].sel(time=60.0)) > 1e10
+
+
+def test_without_extramedullary_leukemia_the_site_is_inert() -> None:
+    """No cell goes there, and its traffic rates change no bit of the course."""
+    results = [
+        simulate(
+            MODEL,
+            parameters={"cart.k_13": rate},
+            therapy=STANDARD,
+            start=-7.0,
+            stop=100.0,
+            save_at=DAILY[:201],
+            outputs=["car_t", "car_t_extramedullary"],
+        )
+        for rate in (0.0, 0.5)
+    ]
+    np.testing.assert_array_equal(results[0]["car_t"], results[1]["car_t"])
+    np.testing.assert_array_equal(results[1]["car_t_extramedullary"], 0.0)
+
+
+def test_probability_of_cure_against_the_closed_form_of_constant_rates() -> None:
+    """Without therapy: birth r + turnover, death turnover (Kendall 1948)."""
+    growth, turnover, cells = 0.05, 0.1, 3.0
+    result = simulate(
+        MODEL,
+        parameters={
+            "leukemia.initial_cells": cells,
+            "leukemia.r_L": growth,
+            "leukemia.K_L": 1e30,
+            "leukemia.negative_fraction": 0.0,
+            "cure.turnover": turnover,
+        },
+        stop=100.0,
+        save_at=[10.0, 40.0, 100.0],
+        outputs=["cure_probability_cd19_positive"],
+        solver=Solver(rtol=1e-9),
+    )
+    t = np.array([10.0, 40.0, 100.0])
+    birth, death = growth + turnover, turnover
+    e = np.exp(-growth * t)
+    one = death * (1.0 - e) / (birth - death * e)  # one line has died out by t
+    # The number of founders is Poisson: lines that live on are Poisson too.
+    np.testing.assert_allclose(
+        result["cure_probability_cd19_positive"], np.exp(-cells * (1.0 - one)), rtol=1e-5
+    )
+
+
+def test_probability_of_cure_agrees_with_the_threshold() -> None:
+    """A pool that falls far below one cell is cured, one that stays far above is not."""
+    result = simulate(
+        MODEL,
+        parameters={
+            "cart.g": np.array([2.0, 0.2]),
+            "leukemia.negative_fraction": 0.0,
+            "leukemia.mu": 0.0,
+        },
+        therapy=STANDARD,
+        start=-7.0,
+        stop=200.0,
+        save_at=[200.0],
+        outputs=["cure_probability", "leukemia"],
+    )
+    assert float(result["cure_probability"][0, 0]) > 0.999
+    assert float(result["leukemia"][0, 0]) < 1.0
+    assert float(result["cure_probability"][1, 0]) < 1e-3
+    assert float(result["leukemia"][1, 0]) > 100.0
+
+
+def test_anti_cd20_spares_precursors_and_b_cells_return_in_half_a_year() -> None:
+    result = simulate(
+        MODEL,
+        parameters={"leukemia.initial_cells": 0.0},
+        therapy={"antibody": Dose("anti_cd20", 1.0, 0.0, every=21.0, count=6)},
+        stop=500.0,
+        save_at=DAILY,
+        outputs=["b_cells", "b_cell.precursor"],
+    )
+    b_cells = result["b_cells"]
+    assert float(b_cells.sel(time=21.0)) < 10.0
+    np.testing.assert_allclose(result["b_cell.precursor"], 2.5e9, rtol=1e-6)
+    back = DAILY[np.argmax((b_cells.to_numpy() > 10.0) & (DAILY > 105.0))]
+    assert 150.0 < back - 105.0 < 365.0

@@ -37,7 +37,7 @@ class CarT(State):
 
 class CarTRates(Parameters):
     engraftment: float = parameter(
-        0.0373, "1", "infused cells that engraft", COURSES, plausible=(0.005, 0.1), upper=1.0
+        0.095, "1", "infused cells that engraft", COURSES, plausible=(0.005, 0.2), upper=1.0
     )
     f_M: float = parameter(
         0.3, "1", "memory cells among those", TUNED, plausible=(0.1, 0.6), upper=1.0
@@ -69,7 +69,7 @@ class CarTRates(Parameters):
     r_E: float = parameter(
         1.9, "1/day", "fastest division of effectors", COURSES, plausible=(1.2, 2.4)
     )
-    r_M: float = parameter(0.0095, "1/day", "fastest division of memory", COURSES)
+    r_M: float = parameter(0.0099, "1/day", "fastest division of memory", COURSES)
     K_A: float = parameter(
         3.0e9,
         "cell",
@@ -93,7 +93,7 @@ class CarTRates(Parameters):
         lower=1e-6,
     )
     K_T: float = parameter(
-        255.0,
+        176.0,
         "cell/uL",
         "lymphocyte count that halves division",
         COURSES,
@@ -108,17 +108,17 @@ class CarTRates(Parameters):
         lower=1.0,
     )
     d_E: float = parameter(
-        0.19, "1/day", "contraction of effectors", COURSES, plausible=(0.08, 0.5)
+        0.176, "1/day", "contraction of effectors", COURSES, plausible=(0.08, 0.5)
     )
-    d_M: float = parameter(0.0046, "1/day", "loss of memory", COURSES, plausible=(0.001, 0.02))
+    d_M: float = parameter(0.0042, "1/day", "loss of memory", COURSES, plausible=(0.001, 0.02))
     eta: float = parameter(
-        0.00107, "1/day", "effectors that return to memory", COURSES, plausible=(0.0003, 0.006)
+        0.00118, "1/day", "effectors that return to memory", COURSES, plausible=(0.0003, 0.006)
     )
     k_ME: float = parameter(
         0.3, "1/day", "activation of memory", Assumed("Kirouac 2023's toggle, reduced")
     )
     f_self: float = parameter(
-        0.49,
+        0.50,
         "1",
         "share of activated memory cells that are replaced",
         COURSES,
@@ -129,7 +129,7 @@ class CarTRates(Parameters):
         8.0, "1", "effectors from one memory cell", Assumed("2^3; Kirouac 2023 has 2^4 to 2^12")
     )
     k_X: float = parameter(
-        0.0153, "1/day", "exhaustion under full stimulus", COURSES, plausible=(0.004, 0.2)
+        0.014, "1/day", "exhaustion under full stimulus", COURSES, plausible=(0.004, 0.2)
     )
     d_X: float = parameter(
         0.08, "1/day", "loss of exhausted cells", Assumed("Kirouac 2023 has 0.006 to 0.09")
@@ -143,7 +143,7 @@ class CarTRates(Parameters):
         plausible=(1.0, 3.0),
     )
     k_B: float = parameter(
-        4.55e7,
+        6.1e7,
         "cell",
         "effectors in marrow for half of it",
         COURSES,
@@ -154,7 +154,7 @@ class CarTRates(Parameters):
         0.2, "1", "CAR-T cells needed per target", Derived("10 kills per cell and day: g/10")
     )
     r_V: float = parameter(
-        0.3,
+        0.5,
         "1/day",
         "fastest division under vaccine",
         Assumed("three monthly vaccinations then add weeks of persistence to 19-28z"),

@@ -33,13 +33,13 @@ class CytokineRates(Parameters):
     k_on: float = parameter(1.5, "1/day", "activation of macrophages", TUNED, plausible=(0.5, 3.0))
     k_off: float = parameter(0.5, "1/day", "end of activation", TUNED)
     k_Q: float = parameter(
-        0.102, "1/day", "end of their rest", COURSES, plausible=(0.03, 0.5), lower=1e-3
+        0.109, "1/day", "end of their rest", COURSES, plausible=(0.03, 0.5), lower=1e-3
     )
     w_F: float = parameter(
         0.7, "1", "share of activation by killed cells, the rest by interferon", TUNED, upper=1.0
     )
     F_50: float = parameter(
-        2.56e10,
+        3.15e10,
         "cell/day",
         "killed cells for half activation",
         COURSES,

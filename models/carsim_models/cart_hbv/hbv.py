@@ -176,10 +176,10 @@ class HBVRates(Parameters):
         0.033, "1/day", "clearance of IgG", Derived("ln 2 over the half-life of 21 d, rounded")
     )
     f_LL: float = parameter(
-        0.8,
+        0.9,
         "1",
         "share of anti-HBs from long-lived plasma cells",
-        Assumed("specific IgG is kept after CD19 CAR-T cells (Hill 2019)"),
+        Assumed("measles IgG unchanged within a year of CD19 CAR-T cells (Hill 2019)"),
         plausible=(0.5, 1.0),
         upper=1.0,
     )

@@ -13,6 +13,7 @@ are correlated (0.8). Without that one draw in fifty could not, and would have n
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -29,6 +30,7 @@ from carsim.population import (
     LogNormal,
     LogUniform,
     Mixture,
+    NamedPopulation,
     TruncatedNormal,
 )
 
@@ -101,9 +103,9 @@ class Spread(Parameters):
     )
     sd_titer: float = parameter(1.0, "1", "sd of its logarithm", Assumed("10 to 1,000"))
     f_LL: float = parameter(
-        0.8, "1", "median of hbv.f_LL", Assumed("specific IgG is kept (Hill 2019)")
+        0.9, "1", "median of hbv.f_LL", Assumed("measles IgG unchanged (Hill 2019)")
     )
-    sd_f_LL: float = parameter(0.8, "1", "sd of its logit", Assumed("0.5 to 0.95"))
+    sd_f_LL: float = parameter(0.8, "1", "sd of its logit", Assumed("0.65 to 0.98"))
     dropout: float = parameter(
         2e-4, "1/day", "hazard that a patient stops the antiviral for good", COHORTS
     )
@@ -278,24 +280,25 @@ def population(
     size: int,
     seed: int = 0,
     *,
+    product: str = "19-28z",
     age: Age = "adult",
-    burden: tuple[float, float] = (1e8, 1e12),
+    burden: Sequence[float] = (1e8, 1e12),
     region: str | Region = "CAR-T trials in China",
     infected_only: bool = False,
     sizes: Spread | None = None,
 ) -> Population:
     """Return patients with B-ALL as they are treated with CAR-T cells.
 
-    The product is a variant of the simulation ("19-28z", "19-BBz", "1928zT2").
-
     Parameters
     ----------
     size, seed : int
         Of the `Population`.
+    product : str
+        Variant of the group "product": "19-28z", "19-BBz" or "1928zT2".
     age : {"adult", "child"}
         Children rely more on short-lived plasma cells (`b_cell.f_S`).
-    burden : (float, float)
-        Least and largest leukemia, cells; 5e10 are 5 % blasts.
+    burden : sequence of two floats
+        Least and largest leukemia, cells, log-uniform between; 5e10 are 5 % blasts.
     region : str or Region
         Serostatus: a name in `REGIONS`, or shares of your own.
     infected_only : bool
@@ -304,10 +307,73 @@ def population(
         How far patients differ; the fitted values by default.
     """
     s = spread() if sizes is None else sizes
+    low, high = burden
+    mixture = serostatus(s, region, infected_only=infected_only)
+    components = [
+        dataclasses.replace(component, variants=(product, *component.variants))
+        for component in mixture.components
+    ]
     return Population(
         size,
         seed,
-        {**car_t_differences(s, age, burden), **virus_differences(s), "leukemia.mu": 0.0},
+        {**car_t_differences(s, age, (low, high)), **virus_differences(s), "leukemia.mu": 0.0},
         {("hbv.beta_p", "hbv.E_0"): 0.8},
-        serostatus(s, region, infected_only=infected_only),
+        Mixture(mixture.name, components),
     )
+
+
+def adults_19_28z(
+    size: int,
+    seed: int = 0,
+    *,
+    burden: Sequence[float] = (1e8, 1e12),
+    region: str | Region = "CAR-T trials in China",
+    infected_only: bool = False,
+) -> Population:
+    """Return adults with B-ALL for 19-28z; options as of `population`."""
+    return population(size, seed, burden=burden, region=region, infected_only=infected_only)
+
+
+def children_19_BBz(
+    size: int,
+    seed: int = 0,
+    *,
+    burden: Sequence[float] = (1e9, 1e12),
+    region: str | Region = "CAR-T trials in China",
+    infected_only: bool = False,
+) -> Population:
+    """Return children and young adults with B-ALL for 19-BBz; options as of `population`."""
+    return population(
+        size,
+        seed,
+        product="19-BBz",
+        age="child",
+        burden=burden,
+        region=region,
+        infected_only=infected_only,
+    )
+
+
+def adults_1928zT2(
+    size: int,
+    seed: int = 0,
+    *,
+    burden: Sequence[float] = (1e8, 1e12),
+    region: str | Region = "CAR-T trials in China",
+    infected_only: bool = False,
+) -> Population:
+    """Return adults with B-ALL for 1928zT2; options as of `population`."""
+    return population(
+        size, seed, product="1928zT2", burden=burden, region=region, infected_only=infected_only
+    )
+
+
+POPULATIONS: Mapping[str, NamedPopulation] = MappingProxyType(
+    {
+        "adults_19_28z": NamedPopulation("adults with B-ALL, 19-28z", adults_19_28z),
+        "children_19_BBz": NamedPopulation(
+            "children and young adults with B-ALL, 19-BBz", children_19_BBz
+        ),
+        "adults_1928zT2": NamedPopulation("adults with B-ALL, 1928zT2", adults_1928zT2),
+    }
+)
