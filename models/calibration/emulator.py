@@ -197,8 +197,9 @@ def sample(
 
     def density(u: Array) -> Array:
         inside = ((u >= box[:, 0]) & (u <= box[:, 1])).all(axis=1)
+        within = np.clip(u, box[:, 0], box[:, 1])  # the regression holds in the box only
         total = sum(
-            emulator.statistic.log_likelihood(emulator.line(u), emulator.error)
+            emulator.statistic.log_likelihood(emulator.line(within), emulator.error)
             for emulator in emulators
         )
         return np.where(inside, total, -np.inf)

@@ -21,7 +21,7 @@ from carsim_models.cart_hbv.populations import spread
 from carsim_models.evidence.response_cohorts import ADULTS, CHILDREN, MONTH, run
 
 KNOBS = (
-    Knob("sd_r_E", 0.1, 0.6),
+    Knob("sd_r_E", 0.1, 1.0),
     Knob("sd_g", 0.1, 1.0),
     Knob("sd_f_self", 0.3, 3.0),
     Knob("r_L", 0.05, 0.10),

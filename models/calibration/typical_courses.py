@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
 from carsim import Dose, Maximum, Scenario, Solver, load_model, simulate
 
@@ -228,22 +228,27 @@ def jacobian(line: Array) -> Array:
     return ((both[: len(line)] - both[len(line) :]) / (2.0 * step)).T
 
 
+def fit() -> OptimizeResult:
+    """Solve the least-squares problem from the prior medians."""
+    start = np.array([to_line(knob, knob.median) for _, knob in names()])
+    low, high = (
+        np.array([to_line(knob, bound) for (_, knob), bound in zip(names(), column, strict=True)])
+        for column in zip(*[(knob.low, knob.high) for _, knob in names()], strict=True)
+    )
+    return least_squares(
+        lambda line: residuals(line[None])[0], start, jacobian, bounds=(low, high), max_nfev=100
+    )
+
+
 def main() -> None:
     """Fit, print and write."""
-    start = np.array([to_line(knob, knob.median) for _, knob in names()])
-    bounds = [
-        np.array([to_line(knob, value) for (_, knob), value in zip(names(), column, strict=True)])
-        for column in zip(*[(knob.low, knob.high) for _, knob in names()], strict=True)
-    ]
-    fit = least_squares(
-        lambda line: residuals(line[None])[0], start, jacobian, bounds=bounds, max_nfev=100
-    )
+    found = fit()
     # Standard errors in the logarithm (logit), as of a normal posterior; bounds are not in it.
-    errors = np.sqrt(np.diag(np.linalg.inv(fit.jac.T @ fit.jac)))
+    errors = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac)))
     fitted = {
         whose: {
             knob.name: {"value": float(from_line(knob, line)), "sd_log": float(error)}
-            for (owner, knob), line, error in zip(names(), fit.x, errors, strict=True)
+            for (owner, knob), line, error in zip(names(), found.x, errors, strict=True)
             if owner == whose
         }
         for whose in ("both", *PRODUCTS)
@@ -253,11 +258,11 @@ def main() -> None:
             print(f"{whose:8s} {name:18s} {entry['value']:.4g} (x/ {np.exp(entry['sd_log']):.2f})")
     rows = []
     for product in PRODUCTS:
-        found = statistics(product, values_of(fit.x[None], product))
+        here = statistics(product, values_of(found.x[None], product))
         for target in TARGETS[product]:
-            value = found[target.name][0]
+            value = here[target.name][0]
             print(
-                f"{product} {target.name:28s} target {target.values[0]:.4g} {target.values[1]:.4g}"
+                f"{product} {target.name:48s} target {target.values[0]:.4g} {target.values[1]:.4g}"
                 f"  fit {value[0]:.4g} {value[1]:.4g}"
             )
             rows.append(
@@ -271,7 +276,7 @@ def main() -> None:
             )
     file = Path(__file__).with_suffix(".json")
     file.write_text(json.dumps({"fitted": fitted, "targets": rows}, indent=1) + "\n")
-    print(f"cost {fit.cost:.2f}, {fit.nfev} steps, written to {file}")
+    print(f"cost {found.cost:.2f}, {found.nfev} steps, written to {file}")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def run(
         therapy=therapy,
         start=-14.0,
         stop=stop,
+        outputs=[*MODEL.observable_names, "hbv.effector"],
         metrics={
             "hbv_peak": Maximum("log10_hbv_dna"),
             "hbv_peak_day": TimeOfMaximum("log10_hbv_dna"),
@@ -239,6 +240,31 @@ def test_virus_returns_when_entecavir_stops() -> None:
     assert float(early["hbv_peak_day"]) > 90.0
     assert float(none["hbv_peak_day"]) < 90.0
     assert float(early["hbv_peak"]) > 3.5
+
+
+def courses(result: xr.Dataset, *names: str) -> list[NDArray[np.float64]]:
+    return [result[name].to_numpy() for name in names]
+
+
+def test_alt_peaks_after_the_effectors_are_back_while_dna_already_falls() -> None:
+    """Hepatitis is reconstitution: seen after prednisone withdrawal (Perrillo 1986)."""
+    hit = {"hbv.kappa": 1.0, "t_cell.kappa_L": 1.5, "hbv.k_share": 0.6}
+    for phase in ("inactive_carrier", "hbeag_negative_hepatitis"):
+        result = run({**STANDARD, **STEROID}, [phase], hit)
+        alt, dna, effector = courses(result, "alt", "hbv_dna", "hbv.effector")
+        peak, top, least = int(alt.argmax()), int(dna.argmax()), int(effector.argmin())
+        assert alt[peak] > 1.5 * alt[0]
+        assert least < top < peak
+        assert dna[peak] < dna[top]
+        assert effector[peak] > 2.0 * effector[least]
+
+
+def test_stopping_the_antiviral_is_followed_by_a_flare() -> None:
+    result = run({**STANDARD, **entecavir(-7.0, 365.0)}, ["hbeag_negative_hepatitis"])
+    late = result["time"].to_numpy() > 365.0
+    alt, dna = courses(result, "alt", "hbv_dna")
+    assert alt[late].max() > 1.5 * alt[~late].max()
+    assert dna[late].max() > 1e3 * dna[~late][-1]
 
 
 def test_anti_hbs_protects_the_resolved() -> None:

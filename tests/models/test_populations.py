@@ -75,7 +75,7 @@ def test_a_config_takes_a_population_and_changes_it() -> None:
 def test_unknown_names_get_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"population.like: .*Did you mean 'adults_19_28z'"):
         read_text(TABLES + 'like = "adults_19_28"\n')
-    with pytest.raises(ConfigError, match="no option 'regio'.* Did you mean 'region'"):
+    with pytest.raises(ConfigError, match=r"no option 'regio'.* Did you mean 'region'"):
         read_text(TABLES + 'like = { name = "adults_19_28z", regio = "world" }\n')
     with pytest.raises(ConfigError, match="there is no name"):
         read_text(TABLES + 'like = { region = "world" }\n')
