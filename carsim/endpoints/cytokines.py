@@ -3,7 +3,8 @@
 The grade is a rule of ours, not a clinical score. ASTCT 2019 grades fever, hypotension and oxygen,
 which the model does not have; the rule puts thresholds on the peak of `il6_signal` (occupied IL-6
 receptor, between 0 and 1). The signal is used rather than IL-6 because tocilizumab raises IL-6
-while it blocks the signal. All four thresholds are assumed and not calibrated to any trial.
+while it blocks the signal. The thresholds are those of the flagship model, with which grades are as
+frequent as in Hay 2017 (docs/calibration.md).
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class PeakIL6:
 
 @dataclass(frozen=True)
 class CRSGrade:
-    """Grade of cytokine release syndrome from the peak of the IL-6 signal (assumed rule).
+    """Grade of cytokine release syndrome from the peak of the IL-6 signal (a rule of ours).
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ class CRSGrade:
     Variables: `crs_worst_grade` (0 to 4) and `crs_severe` (1, 0: grade 3 or 4).
     """
 
-    thresholds: tuple[float, ...] = (0.05, 0.5, 0.8, 0.9)
+    thresholds: tuple[float, ...] = (0.24, 0.439, 0.682, 0.729)
     within: float = 60.0
     infusion: float = 0.0
     il6_signal: str = "il6_signal"

@@ -42,19 +42,19 @@ RESPONSE = Derived("posterior median, models/calibration/response.py")
 
 class Spread(Parameters):
     # CAR-T cells and leukemia
-    sd_r_E: float = parameter(0.56, "1", "sd of the logarithm of cart.r_E", RESPONSE)
+    sd_r_E: float = parameter(0.77, "1", "sd of the logarithm of cart.r_E", RESPONSE)
     sd_d_E: float = parameter(
         0.30, "1", "sd of the logarithm of cart.d_E", Assumed("a third of what Stein 2019 finds")
     )
-    sd_g: float = parameter(0.43, "1", "sd of the logarithm of cart.g", RESPONSE)
-    sd_f_self: float = parameter(0.87, "1", "sd of the logit of cart.f_self", RESPONSE)
-    r_L: float = parameter(0.091, "1/day", "median of leukemia.r_L", RESPONSE)
-    sd_r_L: float = parameter(0.28, "1", "sd of its logarithm", RESPONSE)
+    sd_g: float = parameter(0.317, "1", "sd of the logarithm of cart.g", RESPONSE)
+    sd_f_self: float = parameter(0.93, "1", "sd of the logit of cart.f_self", RESPONSE)
+    r_L: float = parameter(0.089, "1/day", "median of leukemia.r_L", RESPONSE)
+    sd_r_L: float = parameter(0.224, "1", "sd of its logarithm", RESPONSE)
     sd_p_6: float = parameter(
         0.5, "1", "sd of the logarithm of cytokine.p_6", Assumed("IL-6 differs tenfold at a burden")
     )
-    negative_low: float = parameter(5.9e-15, "1", "least CD19- fraction (log-uniform)", RESPONSE)
-    negative_high: float = parameter(3.2e-7, "1", "largest CD19- fraction", RESPONSE)
+    negative_low: float = parameter(4.2e-15, "1", "least CD19- fraction (log-uniform)", RESPONSE)
+    negative_high: float = parameter(3.64e-7, "1", "largest CD19- fraction", RESPONSE)
     # lymphodepletion and its recovery
     kappa: float = parameter(0.5, "1", "median of hbv.kappa", COHORTS)
     sd_kappa: float = parameter(0.7, "1", "sd of its logarithm", COHORTS)
@@ -334,6 +334,20 @@ def adults_19_28z(
     return population(size, seed, burden=burden, region=region, infected_only=infected_only)
 
 
+def adults_19_BBz(
+    size: int,
+    seed: int = 0,
+    *,
+    burden: Sequence[float] = (1e8, 1e12),
+    region: str | Region = "CAR-T trials in China",
+    infected_only: bool = False,
+) -> Population:
+    """Return adults with B-ALL for 19-BBz; options as of `population`."""
+    return population(
+        size, seed, product="19-BBz", burden=burden, region=region, infected_only=infected_only
+    )
+
+
 def children_19_BBz(
     size: int,
     seed: int = 0,
@@ -371,6 +385,7 @@ def adults_1928zT2(
 POPULATIONS: Mapping[str, NamedPopulation] = MappingProxyType(
     {
         "adults_19_28z": NamedPopulation("adults with B-ALL, 19-28z", adults_19_28z),
+        "adults_19_BBz": NamedPopulation("adults with B-ALL, 19-BBz", adults_19_BBz),
         "children_19_BBz": NamedPopulation(
             "children and young adults with B-ALL, 19-BBz", children_19_BBz
         ),
