@@ -10,8 +10,9 @@ import sys
 
 import click
 
-from carsim.cli.catalogue import models, show
+from carsim.cli.catalogue import catalogue, models, show
 from carsim.cli.check import check
+from carsim.cli.cite import cite
 from carsim.cli.run import run
 from carsim.cli.sweep import sweep
 
@@ -52,3 +53,5 @@ main.add_command(sweep)
 main.add_command(models)
 main.add_command(show)
 main.add_command(check)
+main.add_command(cite)
+main.add_command(catalogue)

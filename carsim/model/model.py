@@ -60,6 +60,8 @@ class Model:
         returns the state record and the parameter record with these filled in. Excludes `initial`.
     reference : str
         Publication of the model.
+    area : str
+        Section of the catalogue that the model belongs to, such as ``"virus"``.
 
     Attributes
     ----------
@@ -96,12 +98,14 @@ class Model:
         initial: Callable[[P], Y] | None = None,
         initialise: Callable[[P], tuple[Y, P]] | None = None,
         reference: str = "",
+        area: str = "",
     ) -> None:
         checks.require_arguments(name, rhs, states, parameters)
         module = sys.modules.get(rhs.__module__)
         self.name = name
         self.time_unit = time_unit
         self.reference = reference
+        self.area = area
         self.doc = (getattr(module, "__doc__", None) or "").strip()
         self.file = str(Path(rhs.__code__.co_filename))
         self.rhs: Callable[[Any, Any, Any], Any] = rhs

@@ -139,4 +139,5 @@ MODEL = Model(
     ),
     variants=(*PRODUCTS, *PHASES, *ANTIVIRALS),
     initialise=initialise,
+    area="composed",
 )
