@@ -96,7 +96,7 @@ def test_missing_papers_are_printed(tmp_path: Path) -> None:
 
 
 def test_refusals(tmp_path: Path) -> None:
-    with pytest.raises(CarsimError, match="there is no place for the catalogue. Put these two"):
+    with pytest.raises(CarsimError, match=r"there is no place for the catalogue. Put these two"):
         write(package(tmp_path))
     assert not (tmp_path / "VOCABULARY.md").exists()
     result = CliRunner().invoke(main, ["catalogue", "--package", "carsim_model"])

@@ -205,7 +205,7 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
 def test_a_model_that_is_not_installed_is_said(model: carsim.Model) -> None:
     attributes = dict(carsim.simulate("stein_2019", stop=1.0).attrs)
     attributes["scenario"] = attributes["scenario"].replace("stein_2019", "stain_2019")
-    with pytest.raises(CarsimError, match="carsim has no model 'stain_2019'. Did you mean 'stei"):
+    with pytest.raises(CarsimError, match=r"carsim has no model 'stain_2019'. Did you mean 'stei"):
         carsim.cite(xr.Dataset(attrs=attributes))
 
 
