@@ -14,6 +14,7 @@ from carsim.cli.catalogue import catalogue, models, show
 from carsim.cli.check import check
 from carsim.cli.cite import cite
 from carsim.cli.run import run
+from carsim.cli.sensitivity_local import sensitivity_local
 from carsim.cli.sweep import sweep
 
 __all__ = ["main"]
@@ -53,5 +54,6 @@ main.add_command(sweep)
 main.add_command(models)
 main.add_command(show)
 main.add_command(check)
+main.add_command(sensitivity_local)
 main.add_command(cite)
 main.add_command(catalogue)

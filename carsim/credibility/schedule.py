@@ -142,9 +142,7 @@ class Augmented:
     _value: list[Array] = field(default_factory=list)
 
     @classmethod
-    def of(
-        cls, layout: Layout, therapy: Compiled, value: Array, level: Array
-    ) -> Augmented:
+    def of(cls, layout: Layout, therapy: Compiled, value: Array, level: Array) -> Augmented:
         """Take over a therapy with what it does to the derivatives.
 
         Parameters
@@ -254,9 +252,7 @@ def _with_twins(layout: Layout, courses: Courses, level: Array) -> tuple[Courses
     )
 
 
-def parameters_at(
-    stops: Stops, courses: Courses, p: Array, time: float, *, before: bool
-) -> Array:
+def parameters_at(stops: Stops, courses: Courses, p: Array, time: float, *, before: bool) -> Array:
     """Parameters of every direction at a time, with the windows and covariates of then.
 
     Parameters
@@ -295,5 +291,5 @@ def parameters_at(
             if wanted == CourseKind.VALUE:
                 table[:, target] = np.where(runs > 0.0, level, table[:, target])
             else:
-                table[:, target] *= level ** runs
+                table[:, target] *= level**runs
     return table

@@ -404,9 +404,7 @@ class _Sensitivity:
         )
         self._check(result, good)
         value[:] = result.saved[: len(outputs), 0]
-        slopes[:, good] = (
-            result.saved[len(outputs) :] / self.scale[None, np.array(good), None]
-        )
+        slopes[:, good] = result.saved[len(outputs) :] / self.scale[None, np.array(good), None]
         return self._dataset(value, slopes, start)
 
     def _check(self, result: Trajectories, good: Sequence[int]) -> None:
@@ -659,7 +657,9 @@ class _Crossing:
     before: bool
 
 
-def _root(gap: Expression, traced: Trace, at: Mapping[int, float], low: float, high: float) -> float:
+def _root(
+    gap: Expression, traced: Trace, at: Mapping[int, float], low: float, high: float
+) -> float:
     """The time between two at which the gap of a comparison vanishes."""
 
     def value(time: float) -> float:

@@ -6,6 +6,7 @@ combined and changed with matplotlib's own means.
 
 from __future__ import annotations
 
+from carsim.plots.credibility import collinearity_map, recovery_curves, tornado
 from carsim.plots.files import incidence_figure, write_run_figures, write_sweep_figures
 from carsim.plots.incidence import incidence
 from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
@@ -15,14 +16,17 @@ from carsim.plots.trajectories import shade, therapy_periods, trajectories
 __all__ = [
     "PANELS",
     "Panel",
+    "collinearity_map",
     "example_figure",
     "incidence",
     "incidence_figure",
+    "recovery_curves",
     "risk_curves",
     "risk_map",
     "risk_map_figure",
     "shade",
     "therapy_periods",
+    "tornado",
     "trajectories",
     "trajectory_figure",
     "write_run_figures",

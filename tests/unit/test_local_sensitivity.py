@@ -287,7 +287,7 @@ def nonlinear(t: float, y: Pools, p: Shapes) -> Pools:
     on = where(t < p.t_on, 1.0, 0.2)
     seen = hill(y.z, p.K, p.n)
     return Pools(
-        x=on * p.a * y.x * (1.0 - maximum(y.x - 1.0, 0.0) / p.cap) - seen * y.x / p.day,
+        x=on * p.a * y.x * (1.0 - maximum(y.x - 1.2, 0.0) / p.cap) - seen * y.x / p.day,
         z=(log(1.0 + y.x) - y.z * exp(-t / (9.0 * p.day))) / p.day,
     )
 
@@ -399,7 +399,9 @@ def test_a_pool_that_goes_extinct_takes_its_derivative_with_it() -> None:
 
 def test_an_equation_that_jumps_where_a_state_says_is_refused() -> None:
     scenario = Scenario(Model("switching", switching, Plain, Growth), stop=6.0)
-    with pytest.raises(ScenarioError, match=r"jump at about t = 0.99\d* day, at a time that follow"):
+    with pytest.raises(
+        ScenarioError, match=r"jump at about t = 0.99\d* day, at a time that follow"
+    ):
         local_sensitivity(scenario, ["a"])
     # Before the jump there is nothing to refuse.
     local_sensitivity(dataclasses.replace(scenario, stop=0.9), ["a"])
