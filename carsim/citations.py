@@ -128,8 +128,9 @@ class Citations:
             lines.append("  a composed model without a publication of its own; cite carsim")
         lines += [f"solver {self.method}", f"  {self.solver.text}"]
         lines.append("numbers from publications")
+        own = [paper.doi for paper in self.papers]
         for doi, reference in self.sources.items():
-            lines.append(f"  {reference.line}")
+            lines.append(f"  {f'{reference.short}, as above' if doi in own else reference.line}")
             lines += _wrapped(
                 ", ".join(dict.fromkeys(_name(n) for n in self.of_kind(Cited) if _doi(n) == doi))
             )

@@ -64,7 +64,7 @@ def check(
 
 
 def _assignment(text: str) -> tuple[str, float]:
-    name, equals, value = text.partition("=")
+    name, _, value = text.partition("=")
     try:
         return name.removeprefix("parameters."), float(value)
     except ValueError:

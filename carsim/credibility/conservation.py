@@ -17,7 +17,10 @@ __all__ = ["Law", "conserved", "drift"]
 
 Array = NDArray[np.float64]
 
-POINTS_PER_STATE = 8
+POINTS_PER_STATE = 16
+WIDTH = 7.0
+"""Logarithm of the factor by which random states differ from the initial ones: each process of the
+model outweighs the others somewhere, however slow it is."""
 SMALLEST = 1e-11
 """Singular values below this part of the largest are zero: derivatives that cancel leave rounding
 of 1e-16, and what does not cancel is larger by far in at least some of the random states."""
@@ -73,18 +76,23 @@ def conserved(
     y0, p = model.initial_state(model.parameter_values(parameters or {}, variants))
     n = len(model.states)
     generator = np.random.default_rng(20260301)
-    count = POINTS_PER_STATE * n + 16
-    floors = np.array([field.atol for field in model.states])
-    sizes = np.where(y0[0] != 0.0, np.abs(y0[0]), 1e3 * floors)
-    y = sizes * np.exp(generator.uniform(-2.0, 2.0, (count, n)))
+    count = POINTS_PER_STATE * (n + 2)
+    filled = np.abs(y0[0][y0[0] != 0.0])
+    # A pool that starts empty is tried at the sizes of the others.
+    usual = float(np.exp(np.log(filled).mean())) if filled.size else 1.0
+    sizes = np.where(y0[0] != 0.0, np.abs(y0[0]), usual)
+    y = sizes * np.exp(generator.uniform(-WIDTH, WIDTH, (count, n)))
     t = generator.uniform(0.0, 100.0, count)
     columns = model.derivatives(t, list(y.T), [np.full(count, value) for value in p[0]])
     table = np.stack([np.broadcast_to(np.asarray(c, np.float64), (count,)) for c in columns], 1)
     table = table[np.isfinite(table).all(axis=1)]
     spread = np.abs(table).max(axis=0, initial=0.0)
     scale = np.where(spread > 0.0, spread, 1.0)
-    _, values, vectors = np.linalg.svd(table / scale, full_matrices=True)
-    values = np.concatenate([values, np.zeros(n - len(values))])
+    even = table / scale
+    largest = np.abs(even).max(axis=1, keepdims=True)
+    even = np.divide(even, largest, out=np.zeros_like(even), where=largest > 0.0)
+    even = np.concatenate([even, np.zeros((n, n))])
+    _, values, vectors = np.linalg.svd(even, full_matrices=False)
     null = vectors[values <= SMALLEST * max(values[0], 1.0)] / scale
     laws = []
     for row in _reduced(null * sizes) / sizes:
@@ -110,7 +118,7 @@ def drift(
     stop: float = 100.0,
     solver: Solver | None = None,
 ) -> list[float]:
-    """Largest change of conserved sums along a run, relative to the sum of the sizes of their terms.
+    """Largest change of conserved sums along a run, relative to the sizes of their terms.
 
     Parameters
     ----------

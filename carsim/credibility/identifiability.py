@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["identifiability"]
 
-UNSEEN = 1e-6
+UNSEEN = 1e-7
 """Singular values below this part of the largest are taken for zero: the sensitivities are no more
 exact."""
 COLLINEAR = 15.0

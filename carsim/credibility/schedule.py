@@ -204,15 +204,15 @@ class Augmented:
         if not self._time:
             return Stops.none()
         order = np.argsort(np.array(self._time), kind="stable")
-        rows = np.array(self._rows, dtype=np.int64)[order]
-        value = np.array(self._value)[order]
-        size = len(order)
+        rows = np.tile(np.array(self._rows, dtype=np.int64)[order].T, self.n)
         return Stops(
-            np.arange(self.n + 1, dtype=np.int64) * size,
-            np.tile(np.array(self._time)[order], self.n),
-            *(np.tile(rows[:, column], self.n) for column in (0, 1)),
-            value.T.ravel(),
-            *(np.tile(rows[:, column], self.n) for column in (2, 3)),
+            offsets=np.arange(self.n + 1, dtype=np.int64) * len(order),
+            time=np.tile(np.array(self._time)[order], self.n),
+            kind=rows[0],
+            index=rows[1],
+            value=np.array(self._value)[order].T.ravel(),
+            item=rows[2],
+            counted=rows[3],
         )
 
 
@@ -220,7 +220,10 @@ def _with_twins(layout: Layout, courses: Courses, level: Array) -> tuple[Courses
     """Courses with those that act on the derivatives, and which belongs to which."""
     kinds: Sequence[int] = courses.kind.tolist()
     n_courses, n = len(kinds), len(level)
-    kind, target, item, added = [], [], [], []
+    kind: list[int] = []
+    target: list[int] = []
+    item: list[int] = []
+    added: list[Array] = []
     twins: dict[int, int] = {}
     for number in range(n_courses):
         index = int(courses.target[number])

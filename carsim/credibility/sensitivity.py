@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -270,9 +270,9 @@ class _Sensitivity:
     def _all_numbers(self, points: Array) -> Array:
         """Everything that the start and the therapy of patients consist of."""
         y0, p = self._neighbors(points)
-        known = np.isfinite(y0).all(axis=1) & np.isfinite(p).all(axis=1)
-        whole_y0 = np.where(known[:, None], y0, self.y0[: self.own])
-        whole_p = np.where(known[:, None], p, self.p)
+        known = np.isfinite(np.concatenate([y0, p], axis=1)).all(axis=1)
+        whole_y0 = np.where(known[:, np.newaxis], y0, self.y0[: self.own])
+        whole_p = np.where(known[:, np.newaxis], p, self.p)
         numbers = Numbers(*(np.empty((len(points), 0)) for _ in range(3)))
         if self.items:
             neighbors = compiled(
@@ -325,8 +325,13 @@ class _Sensitivity:
         used = ~replaced[None] & found.smooth
         size = np.maximum(np.maximum(np.abs(found.slope), found.size), np.finfo(float).tiny)
         error = np.where(used & (found.slope != 0.0), found.error / size, 0.0)
+        states, parameters, value, time, level = slopes
         return _Start(
-            *slopes,
+            states=states,
+            parameters=parameters,
+            value=value,
+            time=time,
+            level=level,
             why=self._reasons(found, replaced, cuts),
             how=how,
             error=float(error.max(initial=0.0)),
@@ -379,7 +384,7 @@ class _Sensitivity:
         for time, state in self.extinct:
             schedule.set_to_zero(time, state)
         p = np.concatenate(
-            [np.tile(self.p, (len(good), 1)), start.parameters[np.ix_(good, moved)]], axis=1
+            [np.tile(self.p, (len(good), 1)), start.parameters[good][:, moved]], axis=1
         )
         y0 = np.concatenate([np.tile(self.y0, (len(good), 1)), start.states[good]], axis=1)
         self._move_times(schedule, p, start.time[good])
@@ -463,7 +468,7 @@ class _Sensitivity:
                 jump = self._rates(when, ahead, now) - self._rates(when, behind, now)
                 schedule.shift(when, time[:, row : row + 1] * jump)
             elif kind in (Action.SET_RUNNING, Action.ADD_RUNNING):
-                self._move_edge(schedule, row, time[:, row])
+                self._move_edge(schedule, int(row), time[:, row])
             else:
                 raise ScenarioError(
                     "local_sensitivity: a parameter moves the time of an action that has no "
@@ -492,7 +497,9 @@ class _Sensitivity:
         own_p = p[0, : len(self.p)].copy()
         for place, name in enumerate(self.driven):
             own_p[self.model.parameter_index[name]] = y[self.own + place]
-        return np.array(self.model.derivatives(time, y[: self.own], own_p), dtype=np.float64)
+        return np.array(
+            self.model.derivatives(time, list(y[: self.own]), list(own_p)), dtype=np.float64
+        )
 
     def _moved(
         self,
@@ -550,15 +557,11 @@ class _Sensitivity:
             holds_at = gap < 0.0 if node.operation == "less" else gap <= 0.0
             for place in np.flatnonzero(holds_at[1:] != holds_at[:-1]):
                 at = {key: np.asarray(value)[place] for key, value in numbers.items()}
-                if timed:
-                    when = _root(a - b, traced, at, times[place], times[place + 1])
-                else:
-                    share = gap[place] / (gap[place] - gap[place + 1])
-                    for key in state_symbols:
-                        low, high = numbers[key][place], numbers[key][place + 1]
-                        at[key] = low + share * (high - low)
-                    when = float(times[place] + share * (times[place + 1] - times[place]))
-                at[traced.time.index] = when
+                moves = {traced.time.index} if timed else {traced.time.index, *state_symbols}
+                chord = {key: (numbers[key][place], numbers[key][place + 1]) for key in moves}
+                # Between two close times the states go straight: near enough to tell a jump.
+                at |= _crossed(a - b, at, chord)
+                when = float(at[traced.time.index])
                 one_side, other = (
                     np.array(evaluate(traced.derivatives, {**at, node.index: np.bool_(holds)}))
                     for holds in (True, False)
@@ -594,7 +597,9 @@ class _Sensitivity:
 
         model, outputs, times = self.model, self.prepared.outputs, self.prepared.save.times
         with np.errstate(all="ignore"):
-            elasticity = slopes * self.x[None, :, None] / value[:, None, :]
+            # Of what is zero there is no percent.
+            base = np.where(value == 0.0, np.nan, value)
+            elasticity = slopes * self.x[None, :, None] / base[:, None, :]
         units = [model.unit_of(name) for name in outputs]
         of_parameters = [model.unit_of(name.removeprefix(INITIAL)) for name in self.chosen]
         words = [
@@ -657,15 +662,28 @@ class _Crossing:
     before: bool
 
 
-def _root(
-    gap: Expression, traced: Trace, at: Mapping[int, float], low: float, high: float
-) -> float:
-    """The time between two at which the gap of a comparison vanishes."""
+def _crossed(
+    gap: Expression, at: Mapping[int, Any], chord: Mapping[int, tuple[float, float]]
+) -> dict[int, float]:
+    """Where on the straight line between two points the gap of a comparison vanishes.
 
-    def value(time: float) -> float:
-        return float(evaluate([gap], {**at, traced.time.index: time})[0])
+    Parameters
+    ----------
+    gap : Expression
+    at : mapping of int to float
+        Values of the symbols.
+    chord : mapping of int to (float, float)
+        Those that differ, at both ends.
+    """
 
-    for end in (low, high):
+    def point(share: float) -> dict[int, float]:
+        # Both ends are met exactly.
+        return {key: (1.0 - share) * low + share * high for key, (low, high) in chord.items()}
+
+    def value(share: float) -> float:
+        return float(evaluate([gap], {**at, **point(share)})[0])
+
+    for end in (0.0, 1.0):
         if value(end) == 0.0:
-            return end
-    return float(brentq(value, low, high, xtol=1e-15, rtol=8.9e-16))
+            return point(end)
+    return point(float(brentq(value, 0.0, 1.0, xtol=1e-16, rtol=8.9e-16)))

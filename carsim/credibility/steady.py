@@ -1,4 +1,4 @@
-"""Is the start of a model a steady state, and does the model return to it?"""
+"""Whether the start of a model is a steady state, and whether the model returns to it."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def _start(
     y0, p = model.initial_state(model.parameter_values(parameters or {}, variants))
     if len(y0) != 1:
         raise ScenarioError(f"{model.name}: {len(y0)} patients were given. Give one number each.")
-    if not np.isfinite(y0).all():
+    if not (np.isfinite(y0).all() and np.isfinite(p).all()):
         raise ScenarioError(
             f"{model.name}: these parameters admit no initial state. Take other values."
         )
