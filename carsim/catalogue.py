@@ -126,10 +126,9 @@ def vocabulary(package: Package) -> str:
         Result of `find_package`.
     """
     uses = _uses(package.models)
-    one, several = [], []
-    for name in sorted(uses, key=str.casefold):
-        meanings = uses[name]
-        (one if len(meanings) == 1 else several).append((name, meanings))
+    names = sorted(uses, key=str.casefold)
+    one = [(name, uses[name][0]) for name in names if len(uses[name]) == 1]
+    several = [(name, uses[name]) for name in names if len(uses[name]) > 1]
     lines = [
         "# Vocabulary",
         "",
@@ -140,7 +139,7 @@ def vocabulary(package: Package) -> str:
         "",
         *_table(
             ("name", "kind", "unit", "what", "models"),
-            [(f"`{name}`", *_meaning(each)) for name, (each,) in one],
+            [(f"`{name}`", *_meaning(each)) for name, each in one],
         ),
         "",
         "## Names with several meanings",

@@ -78,7 +78,8 @@ def differentiate(
     values = function(points)
     center = values[0]
     table = values[1:].reshape(2, LEVELS, n, -1).transpose(0, 2, 1, 3)
-    exists = inside.all(axis=2)[:, :, None] & np.isfinite(table).all(axis=2)
+    finite = np.asarray(np.isfinite(table).all(axis=2))
+    exists = np.asarray(inside.all(axis=2))[:, :, np.newaxis] & finite
     with np.errstate(all="ignore"):
         width = steps[None, :, None]
         central, central_error = _extrapolated((table[0] - table[1]) / (2.0 * width), RATIO**2)

@@ -69,7 +69,7 @@ def evaluate(
         for index in sorted(needed):
             node = graph.nodes[index]
             if node.operation == "constant":
-                known[index] = np.float64(node.payload)  # type: ignore[arg-type]
+                known[index] = np.float64(node.payload)
                 continue
             operands = [known[argument.index] for argument in node.arguments]
             known[index] = _OPERATIONS[node.operation](*operands)
