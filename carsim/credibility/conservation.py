@@ -42,10 +42,12 @@ class Law:
     weights: dict[str, float]
 
     def __str__(self) -> str:
-        return " + ".join(
-            name if weight == 1.0 else f"{weight:.6g} {name}"
-            for name, weight in self.weights.items()
-        ).replace("+ -", "- ")
+        text = ""
+        for name, weight in self.weights.items():
+            sign = "-" if weight < 0.0 else "+"
+            size = "" if abs(weight) == 1.0 else f"{abs(weight):.6g} "
+            text += f" {sign} {size}{name}"
+        return text.removeprefix(" + ").lstrip()
 
 
 def conserved(

@@ -82,9 +82,12 @@ def differentiate(
     exists = np.asarray(inside.all(axis=2))[:, :, np.newaxis] & finite
     with np.errstate(all="ignore"):
         width = steps[None, :, None]
-        central, central_error = _extrapolated((table[0] - table[1]) / (2.0 * width), RATIO**2)
-        above, above_error = _extrapolated((table[0] - center) / width, RATIO)
-        below, below_error = _extrapolated((center - table[1]) / width, RATIO)
+        noise = np.finfo(float).eps * np.abs(center) / width
+        central, central_error = _extrapolated(
+            (table[0] - table[1]) / (2.0 * width), noise, RATIO**2
+        )
+        above, above_error = _extrapolated((table[0] - center) / width, noise, RATIO)
+        below, below_error = _extrapolated((center - table[1]) / width, noise, RATIO)
         both = exists[0] & exists[1]
         slope = np.where(both, central, np.where(exists[0], above, below))
         error = np.where(both, central_error, np.where(exists[0], above_error, below_error))
@@ -103,13 +106,15 @@ def differentiate(
     )
 
 
-def _extrapolated(coarse: Array, factor: float) -> tuple[Array, Array]:
+def _extrapolated(coarse: Array, noise: Array, factor: float) -> tuple[Array, Array]:
     """Neville's table over the second axis; the entry of the smallest error, and that error.
 
     Parameters
     ----------
     coarse : float64 array, shape (n_variables, LEVELS, n_values)
         Differences at steps that shrink by `RATIO`.
+    noise : float64 array, shape (1, LEVELS, n_values)
+        What rounding makes of them: equal differences may be equally wrong.
     factor : float
         By which the error shrinks from one column to the next: `RATIO` for one-sided differences,
         its square for central ones.
@@ -117,10 +122,11 @@ def _extrapolated(coarse: Array, factor: float) -> tuple[Array, Array]:
     column = coarse
     best, error = coarse[:, 0], np.full(coarse[:, 0].shape, np.inf)
     power = 1.0
-    for _ in range(1, LEVELS):
+    for order in range(1, LEVELS):
         power *= factor
         finer = (power * column[:, 1:] - column[:, :-1]) / (power - 1.0)
         spread = np.maximum(np.abs(finer - column[:, 1:]), np.abs(finer - column[:, :-1]))
+        spread = spread + noise[:, order:]
         for level in range(finer.shape[1]):
             better = spread[:, level] < error
             best = np.where(better, finer[:, level], best)

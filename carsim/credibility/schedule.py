@@ -8,7 +8,7 @@ dose whose time moves adds the difference of the rates of change before and behi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,7 @@ from carsim.model import Model
 from carsim.scenario.steady_state import solver
 from carsim.therapy import Compiled, Item, People, Sources, compile_therapy
 
-__all__ = ["Augmented", "Layout", "Numbers", "compiled", "numbers_of", "parameters_at"]
+__all__ = ["Augmented", "Layout", "Numbers", "compiled", "numbers_of", "parameters_between"]
 
 Array = NDArray[np.float64]
 
@@ -255,8 +255,8 @@ def _with_twins(layout: Layout, courses: Courses, level: Array) -> tuple[Courses
     )
 
 
-def parameters_at(stops: Stops, courses: Courses, p: Array, time: float, *, before: bool) -> Array:
-    """Parameters of every direction at a time, with the windows and covariates of then.
+def parameters_between(stops: Stops, courses: Courses, p: Array) -> Callable[[float], Array]:
+    """Make the function that gives the parameters at a time, with the windows of then.
 
     Parameters
     ----------
@@ -266,33 +266,42 @@ def parameters_at(stops: Stops, courses: Courses, p: Array, time: float, *, befo
         Of `Augmented`.
     p : float64 array, shape (n, n_parameters)
         Parameters without windows.
-    time : float
-        When.
-    before : bool
-        Whether actions of that very time have not taken place yet.
+
+    Returns
+    -------
+    callable
+        Of a time; float64 array, shape (n, n_parameters), behind what happens at that time.
     """
-    table = p.copy()
-    if stops.n_owners == 1:
-        return table
     rows = len(stops.time) // stops.n_owners
+    acting = (Action.SET_PARAMETER, Action.SET_RUNNING, Action.ADD_RUNNING)
+    doing = np.flatnonzero(np.isin(stops.kind[:rows], acting))
+    moments = stops.time[:rows][doing]
     value = stops.value.reshape(stops.n_owners, rows)
-    running = np.zeros((len(p), len(courses.kind)))
-    for row in range(rows):
-        at = stops.time[row]
-        if at > time or (before and at == time):
-            break
-        if stops.kind[row] == Action.SET_PARAMETER:
-            table[:, stops.index[row]] = value[:, row]
-        elif stops.kind[row] == Action.SET_RUNNING:
-            running[:, stops.index[row]] = value[:, row]
-        elif stops.kind[row] == Action.ADD_RUNNING:
-            running[:, stops.index[row]] += value[:, row]
-    for wanted in (CourseKind.VALUE, CourseKind.FACTOR):
-        for number in np.flatnonzero(courses.kind == wanted):
-            level = courses.level[:, number]
-            runs, target = running[:, number], courses.target[number]
-            if wanted == CourseKind.VALUE:
-                table[:, target] = np.where(runs > 0.0, level, table[:, target])
+    known: dict[int, Array] = {}
+
+    def table_after(count: int) -> Array:
+        table = p.copy()
+        running = np.zeros((len(p), len(courses.kind)))
+        for row in doing[:count]:
+            index = stops.index[row]
+            if stops.kind[row] == Action.SET_PARAMETER:
+                table[:, index] = value[:, row]
+            elif stops.kind[row] == Action.SET_RUNNING:
+                running[:, index] = value[:, row]
             else:
-                table[:, target] *= level**runs
-    return table
+                running[:, index] += value[:, row]
+        level = np.broadcast_to(courses.level, (len(p), len(courses.kind)))
+        for number in np.flatnonzero(courses.kind == CourseKind.VALUE):
+            target, held = courses.target[number], running[:, number] > 0.0
+            table[:, target] = np.where(held, level[:, number], table[:, target])
+        for number in np.flatnonzero(courses.kind == CourseKind.FACTOR):
+            table[:, courses.target[number]] *= level[:, number] ** running[:, number]
+        return table
+
+    def at(time: float) -> Array:
+        count = int(np.searchsorted(moments, time, side="right"))
+        if count not in known:
+            known[count] = table_after(count)
+        return known[count]
+
+    return at

@@ -9,14 +9,14 @@ Differential Equations I, section I.14.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
+from carsim.credibility.crossings import find_crossings, moved_by
 from carsim.credibility.differences import Differences, differentiate
 from carsim.credibility.schedule import (
     Augmented,
@@ -24,11 +24,12 @@ from carsim.credibility.schedule import (
     Numbers,
     compiled,
     numbers_of,
-    parameters_at,
+    parameters_between,
 )
 from carsim.dataset import describe_failure
 from carsim.engine.integrate import integrate
-from carsim.engine.plan import Action, CourseKind, Save, Trajectories
+from carsim.engine.plan import Action, CourseKind, Save
+from carsim.engine.program import Program
 from carsim.engine.status import MEANING, Status
 from carsim.errors import ScenarioError, SolverError, unknown
 from carsim.kernels.compile import compile_sensitivities
@@ -36,11 +37,8 @@ from carsim.model import Model
 from carsim.playback import replay
 from carsim.scenario import Prepared, Scenario, prepare
 from carsim.simulation import simulate, solve
-from carsim.symbolic.derivative import derivative
-from carsim.symbolic.evaluate import evaluate
-from carsim.symbolic.expression import Expression
-from carsim.symbolic.sensitivity import start_derivatives, switches
-from carsim.symbolic.trace import Trace, trace
+from carsim.symbolic.sensitivity import start_derivatives
+from carsim.symbolic.trace import trace
 from carsim.therapy import Covariate, Hazard, Item, Rule
 from carsim.units import udunits
 
@@ -53,10 +51,8 @@ Array = NDArray[np.float64]
 
 RTOL = 1e-8
 INITIAL = "initial."
-FINE = 4001
-"""Points at which the switches of the equations are looked at."""
-JUMP = 1e-6
-"""Part of a rate of change by which it may differ at a switch and still counts as continuous."""
+MOST_CROSSINGS = 100
+"""Jumps of the equations along one run; each that states decide costs one more solution."""
 
 
 def local_sensitivity(
@@ -383,97 +379,80 @@ class _Sensitivity:
         schedule = Augmented.of(layout, self.therapy, start.value[good], start.level[good])
         for time, state in self.extinct:
             schedule.set_to_zero(time, state)
-        p = np.concatenate(
-            [np.tile(self.p, (len(good), 1)), start.parameters[good][:, moved]], axis=1
-        )
-        y0 = np.concatenate([np.tile(self.y0, (len(good), 1)), start.states[good]], axis=1)
-        self._move_times(schedule, p, start.time[good])
-        floors = np.where(np.isneginf(self.prepared.floors), -np.inf, 0.0)
-        first = n_states + self.own
-        result = integrate(
+        directions = start.parameters[good][:, moved]
+        engine = _Engine(
+            self,
             program,
-            y0,
-            p,
-            self.start,
-            self.stop,
-            method=self.scenario.solver.method,
-            rtol=self.scenario.solver.rtol,
-            atol=np.concatenate([self.atol, self.atol[: self.own]]),
-            floors=np.concatenate([floors, np.full(self.own, -np.inf)]),
-            stops=schedule.stops(),
-            courses=schedule.courses,
-            n_items=self.therapy.n_items,
-            save=Save(times, np.arange(first, first + 2 * len(outputs), dtype=np.int64)),
-            max_steps=self.scenario.solver.max_steps,
-            threads=self.scenario.solver.threads,
+            schedule,
+            np.concatenate([np.tile(self.p, (len(good), 1)), directions], axis=1),
+            np.concatenate([np.tile(self.y0, (len(good), 1)), start.states[good]], axis=1),
+            [self.chosen[k] for k in good],
         )
-        self._check(result, good)
-        value[:] = result.saved[: len(outputs), 0]
-        slopes[:, good] = result.saved[len(outputs) :] / self.scale[None, np.array(good), None]
+        self._move_times(engine, start.time[good])
+        first = n_states + self.own
+        saved = engine.solve(times, np.arange(first, first + 2 * len(outputs), dtype=np.int64))
+        value[:] = saved[: len(outputs), 0]
+        slopes[:, good] = saved[len(outputs) :] / self.scale[None, np.array(good), None]
         return self._dataset(value, slopes, start)
-
-    def _check(self, result: Trajectories, good: Sequence[int]) -> None:
-        failed = np.flatnonzero(result.status != Status.SUCCESS)
-        if failed.size:
-            k = int(failed[0])
-            raise SolverError(
-                f"local_sensitivity of {self.model.name!r} with respect to "
-                f"{self.chosen[good[k]]!r}: stopped at t = {result.final_time[k]:g} "
-                f"{self.model.time_unit}: {MEANING[Status(int(result.status[k]))]}. Try a larger "
-                "rtol."
-            )
 
     # Times that move
 
-    def _move_times(self, schedule: Augmented, p: Array, time: Array) -> None:
+    def _move_times(self, engine: _Engine, time: Array) -> None:
         """Shift the derivatives where the time of an action or of a switch moves."""
         traced = trace(self.model, self.driven)
-        crossings = self._crossings(traced)
+        schedule = engine.schedule
         stops = self.therapy.stops
-        moving = np.flatnonzero(time.any(axis=0))
-        if not crossings and not moving.size:
-            return
-        at = np.array([*(crossing.time for crossing in crossings), *stops.time[moving]])
-        states = self._states_at(at)
         base = schedule.stops()
-        symbols = [traced.time, *traced.states, *traced.parameters]
-        for crossing in crossings:
-            y = states[crossing.time]
-            # Of the sides of a crossing the equations differ, not the parameters.
-            now = parameters_at(base, schedule.courses, p, crossing.time, before=False)
-            numbers = dict(
-                zip(
-                    [symbol.index for symbol in symbols],
-                    [crossing.time, *y, *now[0, : len(self.p)]],
-                    strict=True,
-                )
+        rows = parameters_between(base, schedule.courses, engine.p)
+        crossings = find_crossings(
+            traced,
+            self._states_at,
+            lambda when: rows(when)[0, : len(self.p)],
+            (self.start, self.stop),
+            np.array([*stops.time, *(when for when, _ in self.extinct)]),
+            self.atol,
+        )
+        if len(crossings) > MOST_CROSSINGS:
+            raise ScenarioError(
+                f"local_sensitivity: the equations of {self.model.name!r} jump {len(crossings)} "
+                f"times, more than {MOST_CROSSINGS}. Shorten the simulation."
             )
-            sides = []
-            for holds in (crossing.before, not crossing.before):
-                forced = {**numbers, crossing.node.index: np.bool_(holds)}
-                sides.append(np.array(evaluate(traced.derivatives[: self.own], forced), float))
-            moved = self._moved(traced, crossing.node, numbers, now, schedule.layout)
-            schedule.shift(crossing.time, moved[:, None] * (sides[0] - sides[1])[None])
-        for row in moving:
-            kind, index = int(stops.kind[row]), int(stops.index[row])
-            when = float(stops.time[row])
-            if kind == Action.ADD_STATE and index < self.own:
-                behind = states[when].copy()
-                same = np.flatnonzero((stops.time == when) & (stops.kind == Action.ADD_STATE))
-                for later in same[same > row]:
-                    behind[stops.index[later]] -= stops.value[later]
-                ahead = behind.copy()
-                ahead[index] -= stops.value[row]
-                now = parameters_at(base, schedule.courses, p, when, before=False)
-                jump = self._rates(when, ahead, now) - self._rates(when, behind, now)
-                schedule.shift(when, time[:, row : row + 1] * jump)
-            elif kind in (Action.SET_RUNNING, Action.ADD_RUNNING):
-                self._move_edge(schedule, int(row), time[:, row])
-            else:
-                raise ScenarioError(
-                    "local_sensitivity: a parameter moves the time of an action that has no "
-                    "derivative with respect to it. Give that time as a number."
-                )
+        for row in np.flatnonzero(time.any(axis=0)):
+            self._move_action(engine, int(row), time[:, row], rows)
+        varied = list(schedule.layout.component)
+        components = list(schedule.layout.component.values())
+        none = np.zeros((schedule.n, self.own))
+        for crossing in crossings:
+            # Where states decide, their derivatives just before do: those before are done.
+            slopes = none if crossing.timed else engine.slopes_before(crossing.time)
+            directions = rows(np.nextafter(crossing.time, -np.inf))[:, components]
+            moved = moved_by(traced, crossing, slopes, directions, varied)
+            jump = (crossing.before - crossing.after)[: self.own]
+            schedule.shift(crossing.time, moved[:, None] * jump[None])
+
+    def _move_action(
+        self, engine: _Engine, row: int, moved: Array, rows: Callable[[float], Array]
+    ) -> None:
+        """A dose or an edge of an infusion at a time that moves."""
+        stops = self.therapy.stops
+        kind, index, when = int(stops.kind[row]), int(stops.index[row]), float(stops.time[row])
+        if kind in (Action.SET_RUNNING, Action.ADD_RUNNING):
+            self._move_edge(engine.schedule, row, moved)
+            return
+        if kind != Action.ADD_STATE or index >= self.own:
+            raise ScenarioError(
+                "local_sensitivity: a parameter moves the time of an action that has no "
+                "derivative with respect to it. Give that time as a number."
+            )
+        behind = self._states_at(np.array([when]))[0]
+        same = np.flatnonzero((stops.time == when) & (stops.kind == Action.ADD_STATE))
+        for later in same[same > row]:
+            behind[stops.index[later]] -= stops.value[later]
+        ahead = behind.copy()
+        ahead[index] -= stops.value[row]
+        now = rows(when)
+        jump = self._rates(when, ahead, now) - self._rates(when, behind, now)
+        engine.schedule.shift(when, moved[:, None] * jump[None])
 
     def _move_edge(self, schedule: Augmented, row: int, moved: Array) -> None:
         """An infusion that begins or ends at another time gives more or less by then."""
@@ -501,94 +480,20 @@ class _Sensitivity:
             self.model.derivatives(time, list(y[: self.own]), list(own_p)), dtype=np.float64
         )
 
-    def _moved(
-        self,
-        traced: Trace,
-        node: Expression,
-        numbers: dict[int, float],
-        p: Array,
-        layout: Layout,
-    ) -> Array:
-        """How the time of a crossing moves in each direction."""
-        gap = node.arguments[0] - node.arguments[1]
-        by_time, *by_parameter = evaluate(
-            [
-                derivative(gap, traced.time),
-                *(derivative(gap, traced.parameters[j]) for j in layout.component),
-            ],
-            numbers,
-        )
-        directions = p[:, list(layout.component.values())]
-        return np.asarray(-(directions @ np.array(by_parameter)) / float(by_time))
+    def _states_at(self, times: Array) -> Array:
+        """States of the run, those that the therapy adds included, behind what happens then.
 
-    def _crossings(self, traced: Trace) -> list[_Crossing]:
-        """Switches of the equations that the run goes through and that change them by a jump."""
-        nodes = switches(traced)
-        if not nodes:
-            return []
-        times = np.linspace(self.start, self.stop, FINE)
-        states = self._states_at(times)
-        stops, courses = self.therapy.stops, self.therapy.courses
-        one = Augmented.of(
-            Layout(self.own, len(self.y0), len(self.p), {}),
-            self.therapy,
-            np.zeros((2, len(stops.time))),
-            np.zeros((2, len(courses.kind))),
-        )
-        base = one.stops()
-        both = np.tile(self.p, (2, 1))
-        edges = np.unique(stops.time)
-        inner = np.searchsorted(edges, times, side="right")
-        tables = {
-            k: parameters_at(base, one.courses, both, times[inner == k][0], before=False)[0]
-            for k in np.unique(inner)
-        }
-        table = np.array([tables[k] for k in inner])
-        y = np.array([states[time] for time in times])
-        symbols = [s.index for s in (traced.time, *traced.states, *traced.parameters)]
-        numbers = dict(zip(symbols, [times, *y.T, *table.T], strict=True))
-        found = []
-        state_symbols = {symbol.index for symbol in traced.states}
-        for node in nodes:
-            a, b = node.arguments
-            depends = traced.graph.depends_on(a) | traced.graph.depends_on(b)
-            timed = traced.time.index in depends and not depends & state_symbols
-            gap = np.broadcast_to(evaluate([a - b], numbers)[0], times.shape)
-            holds_at = gap < 0.0 if node.operation == "less" else gap <= 0.0
-            for place in np.flatnonzero(holds_at[1:] != holds_at[:-1]):
-                at = {key: np.asarray(value)[place] for key, value in numbers.items()}
-                moves = {traced.time.index} if timed else {traced.time.index, *state_symbols}
-                chord = {key: (numbers[key][place], numbers[key][place + 1]) for key in moves}
-                # Between two close times the states go straight: near enough to tell a jump.
-                at |= _crossed(a - b, at, chord)
-                when = float(at[traced.time.index])
-                one_side, other = (
-                    np.array(evaluate(traced.derivatives, {**at, node.index: np.bool_(holds)}))
-                    for holds in (True, False)
-                )
-                size = np.abs(one_side) + np.abs(other) + self.atol
-                if np.all(np.abs(one_side - other) <= JUMP * size):
-                    continue
-                if not timed:
-                    raise ScenarioError(
-                        f"local_sensitivity: the equations of {self.model.name!r} jump at about "
-                        f"t = {when:g} {self.model.time_unit}, at a time that follows from the "
-                        "states. Derivatives behind such a jump are not computed: end the "
-                        "simulation before, or use small changes of the parameters instead."
-                    )
-                if self.start < when < self.stop:
-                    found.append(_Crossing(when, node, bool(holds_at[place])))
-        return found
+        Parameters
+        ----------
+        times : float64 array, strictly ascending
 
-    def _states_at(self, times: Array) -> dict[float, Array]:
-        """States of the run, those that the therapy adds included, behind what happens then."""
-        grid = np.unique(times)
-        n_states = len(self.y0)
-        wanted = dataclasses.replace(
-            self.prepared, save=Save(grid, np.arange(n_states, dtype=np.int64))
-        )
-        run = solve(wanted)
-        return dict(zip(grid.tolist(), run.saved[:, 0].T, strict=True))
+        Returns
+        -------
+        float64 array, shape (n_times, n_states)
+        """
+        sources = np.arange(len(self.y0), dtype=np.int64)
+        run = solve(dataclasses.replace(self.prepared, save=Save(times, sources)))
+        return np.array(run.saved[:, 0].T)
 
     # The result
 
@@ -653,37 +558,57 @@ class _Sensitivity:
         )
 
 
-@dataclass(frozen=True)
-class _Crossing:
-    """A time at which a comparison of the equations changes, and what it was before."""
+class _Engine:
+    """The augmented equations with their schedule, ready to be solved again and again."""
 
-    time: float
-    node: Expression
-    before: bool
+    def __init__(
+        self,
+        owner: _Sensitivity,
+        program: Program,
+        schedule: Augmented,
+        p: Array,
+        y0: Array,
+        names: Sequence[str],
+    ) -> None:
+        self.owner, self.program, self.schedule = owner, program, schedule
+        self.p, self.y0, self.names = p, y0, names
 
+    def slopes_before(self, time: float) -> Array:
+        """Derivatives of the states just before a time, shape (n, n_own)."""
+        first = self.schedule.layout.n_states
+        sources = np.arange(first, first + self.owner.own, dtype=np.int64)
+        return np.array(self.solve(np.array([np.nextafter(time, -np.inf)]), sources)[:, :, 0].T)
 
-def _crossed(
-    gap: Expression, at: Mapping[int, Any], chord: Mapping[int, tuple[float, float]]
-) -> dict[int, float]:
-    """Where on the straight line between two points the gap of a comparison vanishes.
-
-    Parameters
-    ----------
-    gap : Expression
-    at : mapping of int to float
-        Values of the symbols.
-    chord : mapping of int to (float, float)
-        Those that differ, at both ends.
-    """
-
-    def point(share: float) -> dict[int, float]:
-        # Both ends are met exactly.
-        return {key: (1.0 - share) * low + share * high for key, (low, high) in chord.items()}
-
-    def value(share: float) -> float:
-        return float(evaluate([gap], {**at, **point(share)})[0])
-
-    for end in (0.0, 1.0):
-        if value(end) == 0.0:
-            return point(end)
-    return point(float(brentq(value, 0.0, 1.0, xtol=1e-16, rtol=8.9e-16)))
+    def solve(self, times: Array, sources: NDArray[np.int64]) -> Array:
+        """Sources at times, shape (n_sources, n, n_times)."""
+        owner = self.owner
+        solver, prepared = owner.scenario.solver, owner.prepared
+        # Pools go extinct by the schedule.
+        floors = np.where(np.isneginf(prepared.floors), -np.inf, 0.0)
+        result = integrate(
+            self.program,
+            self.y0,
+            self.p,
+            owner.start,
+            owner.stop,
+            method=solver.method,
+            rtol=solver.rtol,
+            atol=np.concatenate([owner.atol, owner.atol[: owner.own]]),
+            floors=np.concatenate([floors, np.full(owner.own, -np.inf)]),
+            stops=self.schedule.stops(),
+            courses=self.schedule.courses,
+            n_items=owner.therapy.n_items,
+            save=Save(times, sources),
+            max_steps=solver.max_steps,
+            threads=solver.threads,
+        )
+        failed = np.flatnonzero(result.status != Status.SUCCESS)
+        if failed.size:
+            k = int(failed[0])
+            model = owner.model
+            raise SolverError(
+                f"local_sensitivity of {model.name!r} with respect to {self.names[k]!r}: stopped "
+                f"at t = {result.final_time[k]:g} {model.time_unit}: "
+                f"{MEANING[Status(int(result.status[k]))]}. Try a larger rtol."
+            )
+        return result.saved

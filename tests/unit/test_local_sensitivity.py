@@ -370,6 +370,10 @@ class Plain(State):
     x: float = state(1.0, "1", "something", atol=1e-9, extinct_below=0.1)
 
 
+class Lasting(State):
+    x: float = state(1.0, "1", "something", atol=1e-9)
+
+
 class Growth(Parameters):
     a: float = parameter(-0.7, "1/day", "growth", WHY, lower=-5.0)
     level: float = parameter(0.5, "1", "level", WHY)
@@ -379,12 +383,12 @@ def growing(t: float, y: Plain, p: Growth) -> Plain:
     return Plain(x=p.a * y.x)
 
 
-def switching(t: float, y: Plain, p: Growth) -> Plain:
-    return Plain(x=where(y.x > p.level, p.a, 0.3 * p.a) * y.x)
+def switching(t: float, y: Lasting, p: Growth) -> Lasting:
+    return Lasting(x=where(y.x > p.level, p.a, 0.3 * p.a) * y.x)
 
 
-def bending(t: float, y: Plain, p: Growth) -> Plain:
-    return Plain(x=where(y.x > p.level, p.a * y.x, p.a * (2.0 * y.x - p.level)))
+def bending(t: float, y: Lasting, p: Growth) -> Lasting:
+    return Lasting(x=where(y.x > p.level, p.a * y.x, p.a * (2.0 * y.x - p.level)))
 
 
 def start_with_kink(p: Growth) -> Plain:
@@ -400,18 +404,37 @@ def test_a_pool_that_goes_extinct_takes_its_derivative_with_it() -> None:
     np.testing.assert_allclose(found.sensitivity[0, 0], [2.0 * np.exp(-1.4), 0.0], rtol=1e-6)
 
 
-def test_an_equation_that_jumps_where_a_state_says_is_refused() -> None:
-    scenario = Scenario(Model("switching", switching, Plain, Growth), stop=6.0)
-    with pytest.raises(
-        ScenarioError, match=r"jump at about t = 0.99\d* day, at a time that follow"
-    ):
-        local_sensitivity(scenario, ["a"])
-    # Before the jump there is nothing to refuse.
-    local_sensitivity(dataclasses.replace(scenario, stop=0.9), ["a"])
+def test_an_equation_that_jumps_where_a_state_says_has_its_closed_form() -> None:
+    """Decay at rate a down to the level, at 0.3 a from there on."""
+    model = Model("switching", switching, Lasting, Growth)
+    times = np.array([0.3, 0.9, 1.1, 2.0, 5.0])
+    scenario = Scenario(model, stop=6.0, save_at=times, outputs=["x"])
+    found = local_sensitivity(scenario, ["a", "level", "initial.x"], rtol=1e-10)
+    a, level = -0.7, 0.5
+    tau = np.log(level) / a
+    late = times > tau
+    x = np.where(late, level * np.exp(0.3 * a * (times - tau)), np.exp(a * times))
+    np.testing.assert_allclose(found.value[0], x, rtol=1e-7)
+    expected = {
+        "a": np.where(late, 0.3 * (times - tau) + 0.3 * tau, times) * x,
+        "level": np.where(late, 1.0 / level - 0.3 / level, 0.0) * x,
+        "initial.x": np.where(late, 0.3, 1.0) * x,
+    }
+    for name, values in expected.items():
+        got = found.sensitivity.sel(parameter=name)[0]
+        np.testing.assert_allclose(got, values, rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+def test_a_dose_across_a_switch_does_not_move_in_time() -> None:
+    model = Model("switching", switching, Lasting, Growth)
+    therapy = {"up": Dose("x", 2.0, at=1.7), "more": Dose("x", 1.0, at=4.4)}
+    times = np.array([0.3, 0.9, 1.1, 2.0, 3.0, 5.0])
+    scenario = Scenario(model, stop=6.0, save_at=times, outputs=["x"], therapy=therapy)
+    assert_like_differences(scenario, ("a", "level", "initial.x"))
 
 
 def test_an_equation_that_bends_where_a_state_says_is_not() -> None:
-    model = Model("bending", bending, Plain, Growth)
+    model = Model("bending", bending, Lasting, Growth)
     assert_like_differences(Scenario(model, stop=2.0, save_at=[0.5, 1.5, 1.9], outputs=["x"]))
 
 
