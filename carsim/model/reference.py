@@ -16,6 +16,7 @@ __all__ = ["Reference", "references_of"]
 _HEADING = re.compile(r"^(Reference|References)\s*$", re.M)
 _ENTRY = re.compile(r"(?P<text>.*?doi:\s*(?P<doi>10\.\d{4,9}(?:\.\d+)*/[^\s;,]+))", re.S)
 _PARTS = re.compile(r"(?P<authors>.+?) \((?P<year>\d{4})\)\. (?P<title>.+?)\. (?P<journal>.+)")
+_SPECIAL = re.compile(r"([&%#_$])")  # which LaTeX takes for something else
 _VOLUME = re.compile(r"(?P<journal>.+?) (?P<volume>\d+)(?:\(\w+\))?:(?P<pages>\w+(?:-\w+)?)")
 
 
@@ -80,6 +81,7 @@ class Reference:
                 fields["pages"] = fields["pages"].replace("-", "--")
         elif self.text:
             fields["note"] = self.text
+        fields = {name: _SPECIAL.sub(r"\\\1", value) for name, value in fields.items()}
         if self.doi:
             fields["doi"] = self.doi
         inside = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())

@@ -152,6 +152,10 @@ def test_other_authors_and_no_words() -> None:
     many = Reference("10.1000/x", "A. Uno et al. (2020). Title. Journal 1(2):3.")
     assert many.short == "Uno et al. 2020"
     assert "author = {A. Uno and others}" in many.bibtex("k")
+    amp = Reference("10.1000/x_y", "A. Uno (2020). T & B cells, 50 % each. Cells & Co 1:3.")
+    assert r"title = {{T \& B cells, 50 \% each}}" in amp.bibtex("k")
+    assert "doi = {10.1000/x_y}" in amp.bibtex("k")
+    assert amp.short == "Uno 2020"
     assert Reference("10.1000/x").short == "10.1000/x"
     assert Reference("10.1000/x").line == "https://doi.org/10.1000/x"
 

@@ -77,7 +77,8 @@ def test_start_derivatives_are_exact_where_functions_can_be_traced() -> None:
     assert found is not None
     by_state = np.array([[0.0, 1.0 / 1.7], [np.exp(1.7), -0.7 / 1.7**2], [0.0, 0.0]])
     np.testing.assert_allclose(found.states, by_state)
-    np.testing.assert_allclose(found.computed, [[0, 0, 1.7], [0, 0, 0.7], [0, 0, 0]])
+    by_computed = np.array([[0.0, 0.0, 1.7], [0.0, 0.0, 0.7], [0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(found.computed, by_computed)
 
 
 def test_a_function_that_needs_numbers_gives_none() -> None:

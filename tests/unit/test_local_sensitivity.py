@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from carsim import (
     route,
     state,
 )
+from carsim.config import read_config
 from carsim.credibility import local_sensitivity
 from carsim.errors import ScenarioError
 from carsim.math import exp, hill, log, maximum, where
@@ -361,6 +363,21 @@ def test_the_flagship_like_finite_differences() -> None:
     assert found.attrs["start_error"] < 1e-7
     # The virus production jumps as soon as any share of the liver is said to be infected.
     assert found.parameter.values[found.why.values != ""].tolist() == ["hbv.f_I"]
+
+
+@pytest.mark.slow
+def test_a_monitored_patient_like_finite_differences(repository: Path) -> None:
+    """Visits decide on antiviral, tocilizumab, dexamethasone and immunoglobulin."""
+    scenario = read_config(repository / "examples" / "monitored_patient.toml").scenario
+    patient = dataclasses.replace(
+        scenario,
+        metrics={},
+        outputs=["car_t", "hbv_dna", "igg", "il6", "leukemia"],
+        save_at=[-1.0, 5.0, 10.0, 20.0, 36.0, 75.0, 150.0, 300.0, 547.0],
+    )
+    names = ("cart.r_E", "hbv.kappa", "leukemia.initial_cells", "entecavir.potency")
+    # A smaller step than elsewhere: no visit may decide otherwise.
+    assert_like_differences(patient, names, step=1e-4)
 
 
 # What has no derivative
