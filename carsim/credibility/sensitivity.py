@@ -9,7 +9,7 @@ Differential Equations I, section I.14.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,6 @@ from carsim.credibility.differences import Differences, differentiate
 from carsim.credibility.schedule import (
     Augmented,
     Layout,
-    Numbers,
     compiled,
     numbers_of,
     parameters_between,
@@ -39,7 +38,7 @@ from carsim.scenario import Prepared, Scenario, prepare
 from carsim.simulation import simulate, solve
 from carsim.symbolic.sensitivity import start_derivatives
 from carsim.symbolic.trace import trace
-from carsim.therapy import Covariate, Hazard, Item, Rule
+from carsim.therapy import Compiled, Covariate, Hazard, Rule
 from carsim.units import udunits
 
 if TYPE_CHECKING:
@@ -207,7 +206,6 @@ class _Sensitivity:
         self.scenario, self.extinct, self.chosen = scenario, extinct, chosen
         self.model: Model = scenario.model
         self.prepared: Prepared = prepare(scenario)
-        self.items: Mapping[str, Item] = scenario.items
         self.start = scenario.start
         self.stop = scenario.last_stop
         self.own = len(self.model.states)
@@ -228,15 +226,12 @@ class _Sensitivity:
         ]
         self.x = np.array([self.y0[-1 - k] if k < 0 else self.p[k] for k in self.columns])
         self.scale = np.array([self._scale(k) for k in range(len(chosen))])
-        self.therapy = compiled(
-            self.model,
-            self.items,
-            self.p[None],
-            self.y0[None, : self.own],
-            self.start,
-            self.stop,
-            self.atol[: self.own],
-        )
+        self.therapy = self._compiled(self.p[None], self.y0[None, : self.own])
+
+    def _compiled(self, p: Array, y0: Array) -> Compiled:
+        """The therapy of patients with these parameters and initial states."""
+        atol = self.atol[: self.own]
+        return compiled(self.model, self.scenario.items, p, y0, self.start, self.stop, atol)
 
     def _scale(self, k: int) -> float:
         if self.x[k] != 0.0:
@@ -269,18 +264,8 @@ class _Sensitivity:
         known = np.isfinite(np.concatenate([y0, p], axis=1)).all(axis=1)
         whole_y0 = np.where(known[:, np.newaxis], y0, self.y0[: self.own])
         whole_p = np.where(known[:, np.newaxis], p, self.p)
-        numbers = Numbers(*(np.empty((len(points), 0)) for _ in range(3)))
-        if self.items:
-            neighbors = compiled(
-                self.model,
-                self.items,
-                whole_p,
-                whole_y0,
-                self.start,
-                self.stop,
-                self.atol[: self.own],
-            )
-            numbers = numbers_of(neighbors, self.therapy.stops, len(points))
+        neighbors = self._compiled(whole_p, whole_y0)
+        numbers = numbers_of(neighbors, self.therapy.stops, len(points))
         table = np.concatenate([y0, p, numbers.value, numbers.time, numbers.level], axis=1)
         table[~known] = np.nan
         return table
@@ -290,13 +275,8 @@ class _Sensitivity:
         lower = np.array([fields[k].lower if k >= 0 else -np.inf for k in self.columns])
         upper = np.array([fields[k].upper if k >= 0 else np.inf for k in self.columns])
         found = differentiate(self._all_numbers, self.x, self.scale, lower, upper)
-        sizes = [self.own, len(fields)]
-        if self.items:
-            rows, courses = len(self.therapy.stops.time), len(self.therapy.courses.kind)
-            sizes += [rows, rows, courses]
-        else:
-            sizes += [0, 0, 0]
-        cuts = np.cumsum(sizes)[:-1]
+        rows, courses = len(self.therapy.stops.time), len(self.therapy.courses.kind)
+        cuts = np.cumsum([self.own, len(fields), rows, rows, courses])[:-1]
         slopes = np.split(found.slope, cuts, axis=1)
         how = "differences"
         replaced = np.zeros(found.slope.shape[1], dtype=np.bool_)
