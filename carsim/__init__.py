@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from carsim._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from carsim.citations import cite as cite
     from carsim.errors import CarsimError as CarsimError
     from carsim.errors import ConfigError as ConfigError
     from carsim.errors import ModelError as ModelError
@@ -104,6 +105,7 @@ _PUBLIC = {
     "TimeOfMinimum": "carsim.metrics",
     "ValueAt": "carsim.metrics",
     "Window": "carsim.therapy",
+    "cite": "carsim.citations",
     "computed": "carsim.model",
     "convert": "carsim.units",
     "list_models": "carsim.registry",

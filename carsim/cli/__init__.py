@@ -10,10 +10,12 @@ import sys
 
 import click
 
-from carsim.cli.catalogue import models, show
+from carsim.cli.catalogue import catalogue, models, show
 from carsim.cli.check import check
+from carsim.cli.cite import cite
 from carsim.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from carsim.cli.run import run
+from carsim.cli.sensitivity_local import sensitivity_local
 from carsim.cli.sweep import sweep
 from carsim.cli.verify import verify
 
@@ -52,3 +54,6 @@ main.add_command(models)
 main.add_command(show)
 main.add_command(check)
 main.add_command(verify)
+main.add_command(sensitivity_local)
+main.add_command(cite)
+main.add_command(catalogue)

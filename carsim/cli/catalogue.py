@@ -1,4 +1,4 @@
-"""``carsim models`` and ``carsim show``: what there is to simulate."""
+"""``carsim models``, ``carsim show`` and ``carsim catalogue``: what there is to simulate."""
 
 from __future__ import annotations
 
@@ -51,6 +51,25 @@ def show(model: str, equations: bool) -> None:
     _show_states(loaded)
     _show_parameters(loaded)
     _show_offers(loaded)
+
+
+@click.command(short_help="Print or write the catalogue of a package of models.")
+@click.option("--write", "writes", is_flag=True, help="Write README.md and VOCABULARY.md.")
+@click.option("--package", metavar="NAME", help="Package, if several are installed.")
+def catalogue(writes: bool, package: str | None) -> None:
+    """Print the catalogue of a package of models, or write it where the package is developed.
+
+    With --write, README.md beside the package gets the catalogue between its two marks, and
+    VOCABULARY.md what every name means.
+    """
+    from carsim import catalogue as room
+
+    found = room.find_package(package)
+    if not writes:
+        click.echo(room.catalogue(found), nl=False)
+        return
+    for path in room.write(found):
+        click.echo(f"wrote {path}")
 
 
 def title_of(model: Model) -> str:

@@ -10,7 +10,8 @@ from carsim.engine.pack import WIDTH
 from carsim.engine.program import Program
 from carsim.kernels.cache import load_generated
 from carsim.kernels.source import write_source
-from carsim.symbolic.trace import trace
+from carsim.symbolic.sensitivity import trace_sensitivities
+from carsim.symbolic.trace import Trace, trace
 
 if TYPE_CHECKING:
     from carsim.model import Model
@@ -47,12 +48,45 @@ def compile_model(
         When `lanes` does not fill whole packs.
     """
     if lanes is None:
-        lanes = WIDE if len(model.state_names) <= MOST_STATES_WIDE else NARROW
+        lanes = lanes_for(len(model.state_names))
     if lanes % WIDTH or lanes <= 0:
         raise ValueError(f"lanes = {lanes}: kernels work on packs, give a multiple of {WIDTH}")
-    source = write_source(trace(model, driven, integrals), lanes)
+    return _compiled(model.name, trace(model, driven, integrals), lanes)
+
+
+def lanes_for(n_states: int) -> int:
+    """Lanes that suit a number of states."""
+    return WIDE if n_states <= MOST_STATES_WIDE else NARROW
+
+
+@lru_cache(maxsize=16)
+def compile_sensitivities(
+    model: Model,
+    moving: tuple[str, ...],
+    outputs: tuple[str, ...],
+    driven: tuple[str, ...] = (),
+) -> Program:
+    """Compile a model together with the equations of its derivatives.
+
+    Parameters
+    ----------
+    model : Model
+    moving, outputs, driven : tuple of str
+        See `carsim.symbolic.sensitivity.trace_sensitivities`.
+
+    Raises
+    ------
+    ModelError
+        When the equations cannot be traced.
+    """
+    traced = trace_sensitivities(model, moving, outputs, driven)
+    return _compiled(f"{model.name}_sensitivities", traced, lanes_for(len(traced.states)))
+
+
+def _compiled(title: str, traced: Trace, lanes: int) -> Program:
+    source = write_source(traced, lanes)
     warm.begin()
-    name = "".join(c if c.isalnum() else "_" for c in model.name)
+    name = "".join(c if c.isalnum() else "_" for c in title)
     module = load_generated(f"{name}_{source.digest}", source.text)
     return Program(
         lanes=source.lanes,

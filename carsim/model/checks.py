@@ -76,6 +76,7 @@ def check_declarations(model: Model, routes: Sequence[Route], variants: Sequence
     """Raise one ModelError that lists every wrong declaration."""
     problems = [
         *_time_unit_problems(model),
+        *_area_problems(model),
         *_name_problems(model, routes, variants),
         *(problem for field in model.states for problem in _state_problems(field)),
         *(problem for field in model.parameters for problem in _parameter_problems(field)),
@@ -126,6 +127,12 @@ def _name_problems(
     for item in routes:
         if item.name in model.state_index:
             yield f"route {item.name!r}: a state has the same name; choose another."
+
+
+def _area_problems(model: Model) -> Iterable[str]:
+    area: object = model.area
+    if not isinstance(area, str) or "\n" in area:
+        yield f"area is {area!r}; write the section of the catalogue in a few words, 'virus'."
 
 
 def _state_problems(field: StateField) -> Iterable[str]:

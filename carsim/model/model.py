@@ -63,6 +63,8 @@ class Model:
     populations : str
         Dotted name of the module with a mapping ``POPULATIONS`` of the virtual populations that
         come with the model (`carsim.population.NamedPopulation` by name).
+    area : str
+        Section of the catalogue that the model belongs to, such as ``"virus"``.
 
     Attributes
     ----------
@@ -100,6 +102,7 @@ class Model:
         initialise: Callable[[P], tuple[Y, P]] | None = None,
         reference: str = "",
         populations: str = "",
+        area: str = "",
     ) -> None:
         checks.require_arguments(name, rhs, states, parameters)
         module = sys.modules.get(rhs.__module__)
@@ -107,6 +110,7 @@ class Model:
         self.time_unit = time_unit
         self.reference = reference
         self.populations = populations
+        self.area = area
         self.doc = (getattr(module, "__doc__", None) or "").strip()
         self.file = str(Path(rhs.__code__.co_filename))
         self.rhs: Callable[[Any, Any, Any], Any] = rhs

@@ -6,6 +6,7 @@ combined and changed with matplotlib's own means.
 
 from __future__ import annotations
 
+from carsim.plots.credibility import collinearity_map, recovery_curves, tornado
 from carsim.plots.evidence import (
     ForestRow,
     as_png,
@@ -25,6 +26,7 @@ __all__ = [
     "ForestRow",
     "Panel",
     "as_png",
+    "collinearity_map",
     "evidence_curves",
     "evidence_curves_figure",
     "example_figure",
@@ -32,11 +34,13 @@ __all__ = [
     "forest_figure",
     "incidence",
     "incidence_figure",
+    "recovery_curves",
     "risk_curves",
     "risk_map",
     "risk_map_figure",
     "shade",
     "therapy_periods",
+    "tornado",
     "trajectories",
     "trajectory_figure",
     "write_run_figures",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from carsim.dataset import rebuild_scenario
-from carsim.design import DESIGNS, Axis, Single
+from carsim.design import DESIGNS, Axis, Design, Single
 from carsim.endpoints import ENDPOINTS, Criterion, Definition
 from carsim.errors import CarsimError
 from carsim.model import Model
@@ -47,12 +47,7 @@ def rebuild_sweep(
     ScenarioError
         The model has changed since, or an endpoint's class is not known.
     """
-    if "sweep" not in attributes:
-        raise CarsimError(
-            "there is no attribute 'sweep'. Give the attrs of a result of carsim.sweep.run; "
-            "arithmetic on a Dataset may drop them (xarray.set_options(keep_attrs=True))."
-        )
-    stored = json.loads(attributes["sweep"])
+    stored = _stored(attributes)
     classes = {**_CLASSES, **(endpoints or {})}
     return Sweep(
         rebuild_scenario(attributes, model),
@@ -62,3 +57,33 @@ def rebuild_sweep(
         config=attributes.get("config", ""),
         overrides=tuple(json.loads(attributes.get("config_overrides", "[]"))),
     )
+
+
+def rebuild_design(attributes: Mapping[Any, Any]) -> Design:
+    """Rebuild what a sweep varied, without its endpoints.
+
+    Parameters
+    ----------
+    attributes : mapping
+        ``result.attrs``.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    CarsimError
+        The attributes do not come from a sweep.
+    """
+    design: Design = decode(_stored(attributes)["settings"], _CLASSES)
+    return design
+
+
+def _stored(attributes: Mapping[Any, Any]) -> Any:
+    if "sweep" not in attributes:
+        raise CarsimError(
+            "there is no attribute 'sweep'. Give the attrs of a result of carsim.sweep.run; "
+            "arithmetic on a Dataset may drop them (xarray.set_options(keep_attrs=True))."
+        )
+    return json.loads(attributes["sweep"])

@@ -161,7 +161,9 @@ class Expression:
 class Graph:
     """All nodes of one model, each operation on the same operands once."""
 
-    def __init__(self) -> None:
+    def __init__(self, tiny: float = TINY) -> None:
+        self.tiny = tiny
+        """What stands in for zero where a logarithm is taken."""
         self.nodes: list[Expression] = []
         self._known: dict[_Key, Expression] = {}
         self.derivatives: dict[tuple[int, int], Expression] = {}
@@ -384,7 +386,7 @@ class Graph:
             return self.whole_power(clamped, int(exponent))
         if exponent == 0.5:
             return self._unary("sqrt", clamped)
-        return self._node("power", self.maximum(x, self.constant(TINY)), n)
+        return self._node("power", self.maximum(x, self.constant(self.tiny)), n)
 
     def hill(self, x: Expression, k: Expression, n: Expression) -> Expression:
         """``x^n / (k^n + x^n)``; products where n is a small whole number."""
@@ -394,7 +396,7 @@ class Graph:
         if exponent is not None and exponent == int(exponent) and 0 < exponent <= 16:
             top = self.power(x, n)
             return self.divide(top, self.add(self.whole_power(k, int(exponent)), top))
-        return self._node("hill", self.maximum(x, self.constant(TINY)), k, n)
+        return self._node("hill", self.maximum(x, self.constant(self.tiny)), k, n)
 
     def function(self, name: str, arguments: tuple[Any, ...]) -> Expression:
         """Apply a function of `carsim.math` by name."""

@@ -70,7 +70,12 @@ class Trace:
         return all(self.time.index not in self.graph.depends_on(f) for f in self.derivatives)
 
 
-def trace(model: Model, driven: Sequence[str] = (), integrals: Sequence[str] = ()) -> Trace:
+def trace(
+    model: Model,
+    driven: Sequence[str] = (),
+    integrals: Sequence[str] = (),
+    graph: Graph | None = None,
+) -> Trace:
     """Call a model's equations with symbols.
 
     Parameters
@@ -81,13 +86,15 @@ def trace(model: Model, driven: Sequence[str] = (), integrals: Sequence[str] = (
         drives them is an input.
     integrals : sequence of str
         States or observables whose integrals become states behind those; "" is the integral of 1.
+    graph : Graph, optional
+        Where the nodes go; a new one by default.
 
     Raises
     ------
     ModelError
         When an equation branches on a value or turns one into a number.
     """
-    graph = Graph()
+    graph = Graph() if graph is None else graph
     time = graph.symbol("t")
     states = tuple(graph.symbol(f"y.{name}") for name in model.state_names)
     parameters = tuple(graph.symbol(f"p.{name}") for name in model.parameter_names)

@@ -145,4 +145,5 @@ MODEL = Model(
     ),
     variants=ANTIVIRALS,
     initialise=initialise,
+    area="composed",
 )

@@ -104,4 +104,5 @@ MODEL = Model(
     ),
     initial=initial,
     reference="doi:10.3390/cancers13122941",
+    area="CAR-T and leukemia",
 )

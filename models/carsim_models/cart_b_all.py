@@ -27,4 +27,5 @@ MODEL = Model(
     routes=(*car_t_side.ROUTES, car_t_side.IVIG),
     variants=PRODUCTS,
     initial=car_t_side.initial,
+    area="composed",
 )

@@ -79,4 +79,5 @@ MODEL = Model(
     observables=(car_t,),
     routes=(route("car_t", "cell/uL", "infused CAR-T cells in blood", {"C_E": 1.0}),),
     reference="doi:10.1002/jcph.1691",
+    area="CAR-T and leukemia",
 )

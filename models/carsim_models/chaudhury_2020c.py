@@ -40,4 +40,5 @@ MODEL = Model(
     time_unit="day",
     routes=(route("car_t", "cell/uL", "infused CAR-T cells in blood", {"C": 1.0}),),
     reference="doi:10.1002/jcph.1691",
+    area="CAR-T and leukemia",
 )

@@ -71,4 +71,5 @@ MODEL = Model(
     observables=(half_inhibition, release_left),
     routes=(route("drug", "ug", "T-cell engager, intravenous", {"C_pla": lambda p: 1.0 / p.V}),),
     reference="doi:10.1111/cts.12662",
+    area="CAR-T and leukemia",
 )

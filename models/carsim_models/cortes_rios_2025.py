@@ -348,4 +348,5 @@ MODEL = Model(
     observables=(log10_virus, hbsag, cd8, refractory_share),
     initial=initial,
     reference="doi:10.1002/cpt.3718",
+    area="virus",
 )

@@ -103,4 +103,5 @@ MODEL = Model(
     observables=(log10_virus, critical_effectiveness),
     initial=initial,
     reference="doi:10.1002/hep.22586",
+    area="virus",
 )

@@ -91,4 +91,5 @@ MODEL = Model(
     Rates,
     time_unit="day",
     reference="doi:10.1016/j.jtbi.2018.03.025",
+    area="virus",
 )

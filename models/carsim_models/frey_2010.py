@@ -104,4 +104,5 @@ MODEL = Model(
     observables=(concentration, clearance),
     routes=(route("tocilizumab", "mg", "tocilizumab, intravenous", {"central": 1.0}),),
     reference="doi:10.1177/0091270009350623",
+    area="drugs",
 )

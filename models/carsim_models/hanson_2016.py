@@ -88,4 +88,5 @@ MODEL = Model(
         route("helper", "cell/uL", "infused helper memory CAR-T cells", {"H_m": 1.0}),
     ),
     reference="doi:10.1101/049908",
+    area="CAR-T and leukemia",
 )

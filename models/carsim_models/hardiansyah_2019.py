@@ -150,4 +150,5 @@ MODEL = Model(
     ),
     initial=initial,
     reference="doi:10.1111/cts.12636",
+    area="CAR-T and leukemia",
 )

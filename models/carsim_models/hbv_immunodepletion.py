@@ -88,4 +88,5 @@ MODEL = Model(
     observables=(*OBSERVABLES, immune_competence, antiviral_efficacy),
     variants=PHASES,
     initialise=initialise,
+    area="composed",
 )

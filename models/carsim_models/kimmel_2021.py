@@ -66,4 +66,5 @@ MODEL = Model(
     time_unit="day",
     routes=(route("car_t", "cell/uL", "infused CAR-T cells in blood", {"C": 1.0}),),
     reference="doi:10.1098/rspb.2021.0229",
+    area="CAR-T and leukemia",
 )

@@ -236,4 +236,5 @@ MODEL = Model(
         ),
     ),
     reference="doi:10.1038/s41587-023-01687-x",
+    area="CAR-T and leukemia",
 )

@@ -124,4 +124,5 @@ MODEL = Model(
     observables=(concentration, clearance, renal_share),
     routes=(route("fludarabine", "mg", "fludarabine, intravenous", {"central": 1.0}),),
     reference="doi:10.1007/s40262-018-0715-9",
+    area="drugs",
 )

@@ -56,4 +56,5 @@ MODEL = Model(
     observables=(cd19_positive,),
     routes=(route("car_t", "cell", "infused CAR-T cells", {"C": 1.0}),),
     reference="doi:10.1016/j.cnsns.2020.105570",
+    area="CAR-T and leukemia",
 )

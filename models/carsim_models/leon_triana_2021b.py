@@ -107,4 +107,5 @@ MODEL = Model(
     ),
     initial=initial,
     reference="doi:10.3390/cancers13040703",
+    area="CAR-T and leukemia",
 )

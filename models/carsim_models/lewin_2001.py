@@ -175,4 +175,5 @@ MODEL = Model(
     ),
     initial=initial,
     reference="doi:10.1053/jhep.2001.28509",
+    area="virus",
 )

@@ -125,4 +125,5 @@ MODEL = Model(
     time_unit="day",
     observables=(log10_virus,),
     reference="doi:10.1007/s12064-019-00305-2",
+    area="virus",
 )

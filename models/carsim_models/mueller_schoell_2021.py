@@ -130,4 +130,5 @@ MODEL = Model(
     ),
     initial=initial,
     reference="doi:10.3390/cancers13112782",
+    area="CAR-T and leukemia",
 )

@@ -159,4 +159,5 @@ MODEL = Model(
     variants=VARIANTS,
     initial=initial,
     reference="doi:10.1073/pnas.93.9.4398",
+    area="virus",
 )

@@ -89,4 +89,5 @@ MODEL = Model(
     observables=(transgene, transgene_closed_form),
     initial=initial,
     reference="doi:10.1007/s40262-021-01039-5",
+    area="CAR-T and leukemia",
 )

@@ -178,4 +178,5 @@ MODEL = Model(
     ),
     initial=initial,
     reference="doi:10.1007/s11538-021-00869-5",
+    area="CAR-T and leukemia",
 )

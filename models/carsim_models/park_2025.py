@@ -390,4 +390,5 @@ MODEL = Model(
     ),
     initial=initial,
     reference="doi:10.1111/cts.70146",
+    area="CAR-T and leukemia",
 )

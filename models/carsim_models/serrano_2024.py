@@ -60,4 +60,5 @@ MODEL = Model(
     observables=(critical_influx,),
     routes=(route("car_t", "cell", "infused CAR-T cells", {"C": 1.0}),),
     reference="doi:10.1063/5.0206341",
+    area="CAR-T and leukemia",
 )

@@ -161,4 +161,5 @@ MODEL = Model(
     routes=(route("car_t", "cell", "infused CAR-T cells", {"e_b": lambda p: 1.0 / p.V_b}),),
     initial=initial,
     reference="doi:10.1002/psp4.12598",
+    area="CAR-T and leukemia",
 )

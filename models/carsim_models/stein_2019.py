@@ -101,4 +101,5 @@ MODEL = Model(
     observables=(transgene, transgene_closed_form),
     initial=initial,
     reference="doi:10.1002/psp4.12388",
+    area="CAR-T and leukemia",
 )

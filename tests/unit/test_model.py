@@ -470,3 +470,9 @@ def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
     file.write_text(FILE.replace("-p.k", "-2.0 * p.k"))
     assert load_model(str(file)).source_hash() != first
     assert MODEL.source_hash() != first
+
+
+def test_the_area_is_a_text() -> None:
+    assert build(area="virus").area == "virus"
+    with pytest.raises(ModelError, match=r"area is 3; write the section of the catalogue"):
+        build(area=3)

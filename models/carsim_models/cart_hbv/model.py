@@ -142,4 +142,5 @@ MODEL = Model(
     variants=(*PRODUCTS, *PHASES, *ANTIVIRALS),
     initialise=initialise,
     populations="carsim_models.cart_hbv.populations",
+    area="composed",
 )
