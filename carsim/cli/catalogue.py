@@ -128,3 +128,12 @@ def _show_offers(model: Model) -> None:
         for item in model.variants.values()
     ]
     table(("name", "group", "what"), groups)
+    from carsim.population import named_populations
+
+    populations = named_populations(model)
+    click.echo(f"\npopulations ({len(populations)})")
+    rows = [
+        (name, f"{each.words}; options {', '.join(each.options)}")
+        for name, each in populations.items()
+    ]
+    table(("name", "what"), rows)

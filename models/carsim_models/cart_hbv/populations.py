@@ -211,7 +211,7 @@ def virus_differences(s: Spread) -> dict[str, Distribution]:
         "hbv.alpha": LogNormal(median=s.alpha, sigma=s.sd_alpha),
         "hbv.k_GC": LogNormal(median=s.k_GC, sigma=s.sd_k_GC),
         "hbv.s_GC": LogNormal(median=s.s_GC, sigma=s.sd_k_GC),
-        "hbv.K_Ab": LogNormal(median=s.K_Ab, sigma=s.sd_K_Ab),
+        "hbv.K_Ab": LogNormal(median=s.K_Ab, sigma=s.sd_K_Ab, lower=1e-3, upper=1e5),
         "hbv.f_LL": LogitNormal(median=s.f_LL, sigma=s.sd_f_LL),
         "entecavir.potency": LogNormal(sigma=s.sd_potency),
     }
