@@ -132,8 +132,8 @@ def _show_offers(model: Model) -> None:
 
     populations = named_populations(model)
     click.echo(f"\npopulations ({len(populations)})")
-    rows = [
+    patients = [
         (name, f"{each.words}; options {', '.join(each.options)}")
         for name, each in populations.items()
     ]
-    table(("name", "what"), rows)
+    table(("name", "what"), patients)

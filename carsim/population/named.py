@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,18 +22,14 @@ class NamedPopulation:
     words : str
         Who these patients are.
     make : callable
-        ``make(size, seed, **options)`` returns the `Population`; its keyword-only parameters are
-        the options.
+        ``make(size, seed, **options)`` returns the `Population`.
+    options : tuple of str
+        Names of the options that `make` takes.
     """
 
     words: str
     make: Callable[..., Population]
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """Names of the options."""
-        parameters = inspect.signature(self.make).parameters.values()
-        return tuple(each.name for each in parameters if each.kind is each.KEYWORD_ONLY)
+    options: tuple[str, ...] = ()
 
 
 def named_populations(model: Model) -> Mapping[str, NamedPopulation]:

@@ -26,6 +26,7 @@ from carsim.therapy.strategies import (
     Preemptive,
     Prophylaxis,
     Reinfusion,
+    SalvageTherapy,
     SplitDose,
     VaccineBoost,
 )
@@ -332,6 +333,26 @@ def test_cells_without_conditioning_expand_less_when_given_again() -> None:
         assert doses(result, "again.recovery") == (4 if conditioned else 1)
     assert scheduled[True] > 10.0 * scheduled[False]
     assert triggered[True] > 3.0 * triggered[False]
+
+
+def test_chemotherapy_at_relapse_follows_the_visit_that_finds_it() -> None:
+    relapsing = {"leukemia__negative_fraction": 1e-5, "hbv__kappa": 0.8}
+    outputs = ("leukemia", "lymphodepletion", "dexamethasone", "log10_hbv_dna")
+    without, treated = (
+        run(therapy, "inactive_carrier", outputs, every=1.0, stop=400.0, **relapsing)  # type: ignore[arg-type]
+        for therapy in ({}, {"salvage": SalvageTherapy(courses=2)})
+    )
+    (found,) = times(treated, "salvage.relapse")
+    visits = treated.leukemia.sel(time=np.arange(56.0, 400.0, 28.0))
+    assert found == visits.time[visits >= 5e10].values[0]
+    first, second = found + 7.0, found + 35.0
+    for course in (first, second):
+        assert float(treated.lymphodepletion.sel(time=course)) == pytest.approx(2.0, abs=0.01)
+        assert float(treated.dexamethasone.sel(time=course + 6.0)) > 10.0
+    assert (treated.lymphodepletion.sel(time=slice(7.0 + 28.0, first - 1.0)) < 1e-6).all()
+    late = slice(first, None)
+    higher = treated.log10_hbv_dna.sel(time=late) - without.log10_hbv_dna.sel(time=late)
+    assert float(higher.max()) > 0.5
 
 
 def test_vaccination_prolongs_persistence() -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -322,73 +323,21 @@ def population(
     )
 
 
-def adults_19_28z(
-    size: int,
-    seed: int = 0,
-    *,
-    burden: Sequence[float] = (1e8, 1e12),
-    region: str | Region = "CAR-T trials in China",
-    infected_only: bool = False,
-) -> Population:
-    """Return adults with B-ALL for 19-28z; options as of `population`."""
-    return population(size, seed, burden=burden, region=region, infected_only=infected_only)
-
-
-def adults_19_BBz(
-    size: int,
-    seed: int = 0,
-    *,
-    burden: Sequence[float] = (1e8, 1e12),
-    region: str | Region = "CAR-T trials in China",
-    infected_only: bool = False,
-) -> Population:
-    """Return adults with B-ALL for 19-BBz; options as of `population`."""
-    return population(
-        size, seed, product="19-BBz", burden=burden, region=region, infected_only=infected_only
-    )
-
-
-def children_19_BBz(
-    size: int,
-    seed: int = 0,
-    *,
-    burden: Sequence[float] = (1e9, 1e12),
-    region: str | Region = "CAR-T trials in China",
-    infected_only: bool = False,
-) -> Population:
-    """Return children and young adults with B-ALL for 19-BBz; options as of `population`."""
-    return population(
-        size,
-        seed,
-        product="19-BBz",
-        age="child",
-        burden=burden,
-        region=region,
-        infected_only=infected_only,
-    )
-
-
-def adults_1928zT2(
-    size: int,
-    seed: int = 0,
-    *,
-    burden: Sequence[float] = (1e8, 1e12),
-    region: str | Region = "CAR-T trials in China",
-    infected_only: bool = False,
-) -> Population:
-    """Return adults with B-ALL for 1928zT2; options as of `population`."""
-    return population(
-        size, seed, product="1928zT2", burden=burden, region=region, infected_only=infected_only
-    )
-
+OPTIONS = ("burden", "region", "infected_only")
 
 POPULATIONS: Mapping[str, NamedPopulation] = MappingProxyType(
     {
-        "adults_19_28z": NamedPopulation("adults with B-ALL, 19-28z", adults_19_28z),
-        "adults_19_BBz": NamedPopulation("adults with B-ALL, 19-BBz", adults_19_BBz),
-        "children_19_BBz": NamedPopulation(
-            "children and young adults with B-ALL, 19-BBz", children_19_BBz
+        "adults_19_28z": NamedPopulation("adults with B-ALL, 19-28z", population, OPTIONS),
+        "adults_19_BBz": NamedPopulation(
+            "adults with B-ALL, 19-BBz", partial(population, product="19-BBz"), OPTIONS
         ),
-        "adults_1928zT2": NamedPopulation("adults with B-ALL, 1928zT2", adults_1928zT2),
+        "children_19_BBz": NamedPopulation(
+            "children and young adults with B-ALL, 19-BBz",
+            partial(population, product="19-BBz", age="child", burden=(1e9, 1e12)),
+            OPTIONS,
+        ),
+        "adults_1928zT2": NamedPopulation(
+            "adults with B-ALL, 1928zT2", partial(population, product="1928zT2"), OPTIONS
+        ),
     }
 )
