@@ -22,14 +22,16 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def value(number: float, unit: str, digits: int = 6) -> str:
-    """Spell a number with its unit."""
+def value(number: float, unit: str, digits: int | None = None) -> str:
+    """Spell a number with its unit: shares of patients to three digits, other numbers to six."""
+    if digits is None:
+        digits = 3 if unit == "%" else 6
     return _number(number, digits) + ("" if math.isnan(number) else _unit(unit))
 
 
 def between(ends: Interval) -> str:
-    """Spell an interval without its unit."""
-    return f"{_number(ends[0])} to {_number(ends[1])}"
+    """Spell an interval of uncertainty without its unit, to three digits."""
+    return f"{_number(ends[0], 3)} to {_number(ends[1], 3)}"
 
 
 def span(lowest: float, highest: float, unit: str) -> str:
@@ -42,7 +44,7 @@ def span(lowest: float, highest: float, unit: str) -> str:
         return f"at least {value(lowest, unit)}"
     if math.isinf(lowest):
         return f"at most {value(highest, unit)}"
-    return f"{_number(lowest)} to {value(highest, unit)}"
+    return f"{value(lowest, '', digits=3 if unit == '%' else 6)} to {value(highest, unit)}"
 
 
 def tolerated(row: Row) -> str:

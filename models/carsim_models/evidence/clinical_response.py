@@ -485,11 +485,11 @@ def humoral() -> Findings:
         (
             within(
                 "change of IgG, mean of months 1, 6 and 12",
-                "%",
-                -17.5,
-                100.0 * float(igg.mean()),
+                "1",
+                -0.175,
+                float(igg.mean()),
                 HILL,
-                (-32.5, -2.5),
+                (-0.325, -0.025),
                 definition="adults in remission with B-cell aplasia for more than 6 months",
             ),
             within(
