@@ -163,8 +163,8 @@ def test_other_authors_and_no_words() -> None:
 def test_the_words_of_a_paper_come_from_the_model_that_has_them() -> None:
     found = carsim.cite(carsim.simulate("cart_hbv", stop=1.0))
     assert found.papers == ()
-    stein = found.sources["10.1002/psp4.12388"]
-    assert stein.text.startswith("A. M. Stein et al. (2019). Tisagenlecleucel model-based")
+    dahari = found.sources["10.1002/hep.22586"]
+    assert dahari.text.startswith("H. Dahari, E. Shudo, R. M. Ribeiro, A. S. Perelson (2009).")
     assert {n.name for n in found.of_kind(Cited)} > {"hbv.T_max", "hbv.c"}
 
 

@@ -241,7 +241,7 @@ def test_aplasia_duration_and_recovery() -> None:
 
 
 def test_crs_grade_counts_thresholds() -> None:
-    peak = np.array([0.01, 0.05, 0.6, 0.85, 0.99, np.nan])
+    peak = np.array([0.01, 0.3, 0.5, 0.7, 0.99, np.nan])
     result = CRSGrade().evaluate({}, np.empty(0), {"il6_signal_peak": peak})
     np.testing.assert_array_equal(result["crs_worst_grade"].values, [0, 1, 2, 3, 4, np.nan])
     np.testing.assert_array_equal(result["crs_severe"].values, [0, 0, 0, 1, 1, np.nan])

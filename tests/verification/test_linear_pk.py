@@ -359,7 +359,7 @@ def test_steady_state_is_many_doses(kind: str, lag: float) -> None:
     np.testing.assert_array_equal(amounts(TWO, [dose], GRID[GRID < 4.0]), 0.0)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)  # a wait of the machine is no failure
 @given(
     model=models,
     every=st.integers(1, 24),
