@@ -102,7 +102,7 @@ class CRSGrade:
     Variables: `crs_worst_grade` (0 to 4) and `crs_severe` (1, 0: grade 3 or 4).
     """
 
-    thresholds: tuple[float, ...] = (0.24, 0.439, 0.682, 0.729)
+    thresholds: tuple[float, ...] = (0.241, 0.439, 0.681, 0.728)
     within: float = 60.0
     infusion: float = 0.0
     il6_signal: str = "il6_signal"

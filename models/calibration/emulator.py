@@ -7,11 +7,16 @@ logit of a rate); and the posterior of the knobs is sampled with the regression 
 simulation. What the regression misses, its residual spread, is part of the likelihood. A second
 wave repeats this in the region that the first left.
 
+The point that the model takes over is not the medians one by one, which together may fit badly,
+but the best point: of all designs and of draws from the posterior, by the likelihood of what was
+simulated there, improved by a simplex search (Nelder and Mead) on the simulation itself.
+
 Knobs have independent uniform priors on the logarithm (or as they are); the box is the prior.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +24,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.stats import binom, qmc
+
+import carsim_models
 
 Array = NDArray[np.float64]
 
@@ -160,8 +168,11 @@ def run_design(
     size: int,
     seed: int,
     box: Array,
+    file: Path,
 ) -> tuple[Array, Array]:
     """Simulate a Sobol design within a box of places, shape (n_knobs, 2).
+
+    What is done is kept in `file`: an interrupted run of the same models goes on from there.
 
     Returns
     -------
@@ -172,14 +183,75 @@ def run_design(
     """
     points = qmc.Sobol(len(knobs), seed=seed).random(size)
     u = box[:, 0] + points * (box[:, 1] - box[:, 0])
-    found = np.empty((size, len(names)))
-    for row, place in enumerate(u):
-        values = {knob.name: float(knob.value(at)) for knob, at in zip(knobs, place, strict=True)}
-        result = simulate(values)
+    found = np.full((size, len(names)), np.nan)
+    version, done = version_of_models(), 0
+    if file.exists():
+        kept = np.load(file)
+        same = str(kept["version"]) == version and list(kept["names"]) == list(names)
+        if same and np.array_equal(kept["u"], u):
+            found, done = kept["found"], int(kept["done"])
+    for row in range(done, size):
+        result = simulate(values_at(knobs, u[row]))
         found[row] = [result[name] for name in names]
         if (row + 1) % max(size // 8, 1) == 0:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(file, u=u, names=names, version=version, found=found, done=row + 1)
             print(f"  {row + 1} of {size} designs simulated", flush=True)
     return u, found
+
+
+def version_of_models() -> str:
+    """Digest of the sources of all models and cohorts."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(carsim_models.__path__[0]).rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def values_at(knobs: Sequence[Knob], place: Array) -> dict[str, float]:
+    """Values of all knobs at one place, shape (n_knobs,)."""
+    return {knob.name: float(knob.value(at)) for knob, at in zip(knobs, place, strict=True)}
+
+
+def likelihood(statistics: Sequence[Statistic], found: Array) -> Array:
+    """Log-likelihood of simulated statistics, shape (m,), from shape (m, n_statistics)."""
+    terms = [
+        statistic.log_likelihood(statistic.scale(found[:, k]), 0.0)
+        for k, statistic in enumerate(statistics)
+    ]
+    total: Array = np.sum(terms, axis=0)
+    return np.where(np.isfinite(total), total, -1e6)
+
+
+def best_point(
+    knobs: Sequence[Knob],
+    statistics: Sequence[Statistic],
+    simulate: Simulate,
+    candidates: Array,
+    found: Array,
+    *,
+    evaluations: int,
+) -> Array:
+    """Place of the highest likelihood: the best candidate, improved by a simplex search."""
+    names = [statistic.name for statistic in statistics]
+
+    def cost(place: Array) -> float:
+        result = simulate(values_at(knobs, np.clip(place, 0.0, 1.0)))
+        row = np.array([[result[name] for name in names]])
+        outside = float(np.sum(np.maximum(np.abs(place - 0.5) - 0.5, 0.0)))
+        return 100.0 * outside - float(likelihood(statistics, row)[0])
+
+    order = np.argsort(-likelihood(statistics, found))
+    # The best candidates span the first simplex, as far as they are not in one plane.
+    simplex = candidates[order[: len(knobs) + 1]]
+    search = minimize(
+        cost,
+        simplex[0],
+        method="Nelder-Mead",
+        options={"maxfev": evaluations, "initial_simplex": simplex, "adaptive": True},
+    )
+    place: Array = np.clip(search.x, 0.0, 1.0)
+    return place
 
 
 def sample(
@@ -241,7 +313,7 @@ def calibrate(
     *,
     size: int = 512,
 ) -> None:
-    """Run two waves; print and write the posterior, and the statistics at its medians.
+    """Run two waves; print and write the best point, the posterior, and the statistics there.
 
     Parameters
     ----------
@@ -258,31 +330,48 @@ def calibrate(
     """
     names = [statistic.name for statistic in statistics]
     box = np.tile([0.0, 1.0], (len(knobs), 1))
+    places, results = [], []
     for wave in (1, 2):
         print(f"wave {wave}", flush=True)
-        u, found = run_design(knobs, simulate, names, size, seed + wave, box)
+        kept = Path("results") / "calibration" / f"{file.stem}_{wave}.npz"
+        u, found = run_design(knobs, simulate, names, size, seed + wave, box, kept)
+        places.append(u)
+        results.append(found)
         emulators = [fit(statistic, u, found[:, k]) for k, statistic in enumerate(statistics)]
         posterior = sample(emulators, box, seed)
         box = narrowed(posterior, box)
+    draws = posterior[np.random.default_rng(seed).integers(0, len(posterior), size // 8)]
+    simulated = [simulate(values_at(knobs, place)) for place in draws]
+    places.append(draws)
+    results.append(np.array([[each[name] for name in names] for each in simulated]))
+    print("simplex search", flush=True)
+    best = best_point(
+        knobs,
+        statistics,
+        simulate,
+        np.concatenate(places),
+        np.concatenate(results),
+        evaluations=size // 2,
+    )
+    chosen = values_at(knobs, best)
     fitted: dict[str, dict[str, object]] = {}
-    medians: dict[str, float] = {}
     for k, knob in enumerate(knobs):
         low, middle, high = knob.value(np.quantile(posterior[:, k], [0.025, 0.5, 0.975]))
-        medians[knob.name] = float(middle)
         fitted[knob.name] = {
+            "value": chosen[knob.name],
             "median": float(middle),
             "low": float(low),
             "high": float(high),
             "prior": [knob.low, knob.high],
         }
-        print(f"{knob.name:18s} {middle:.4g} ({low:.4g} to {high:.4g})")
-    at_median = simulate(medians)
+        print(f"{knob.name:18s} {chosen[knob.name]:.4g}  {middle:.4g} ({low:.4g} to {high:.4g})")
+    at_best = simulate(chosen)
     rows = []
     for emulator in emulators:
         statistic = emulator.statistic
         print(
             f"{statistic.name:52s} observed {statistic.observed:.3g}  "
-            f"model {at_median[statistic.name]:.3g}  "
+            f"model {at_best[statistic.name]:.3g}  "
             f"(emulator sd {emulator.error:.2f})"
         )
         rows.append(
@@ -290,7 +379,7 @@ def calibrate(
                 "statistic": statistic.name,
                 "observed": statistic.observed,
                 "n": statistic.n if isinstance(statistic, Count) else None,
-                "model": at_median[statistic.name],
+                "model": at_best[statistic.name],
                 "emulator_sd": emulator.error,
                 "source": statistic.source,
             }

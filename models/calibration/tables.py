@@ -68,6 +68,7 @@ def posterior(name: str) -> str:
     knobs = [
         (
             f"`{knob}`",
+            f"{entry['value']:.3g}",
             f"{entry['median']:.3g}",
             f"{entry['low']:.3g} to {entry['high']:.3g}",
             f"{entry['prior'][0]:g} to {entry['prior'][1]:g}",
@@ -85,8 +86,8 @@ def posterior(name: str) -> str:
     ]
     return "\n\n".join(
         (
-            table(("`Spread`", "median", "95 % interval", "prior"), knobs),
-            table(("statistic", "observed", "at the medians", "source"), statistics),
+            table(("`Spread`", "best point", "median", "95 % interval", "prior"), knobs),
+            table(("statistic", "observed", "at the best point", "source"), statistics),
         )
     )
 

@@ -77,10 +77,10 @@ class CytokineRates(Parameters):
     K_R: float = parameter(
         2.0, "mg/L", "tocilizumab that halves the potency of IL-6", TUNED, lower=1e-6
     )
-    grade_1: float = parameter(0.24, "1", "IL-6 signal at which grade 1 begins", GRADE, upper=1.0)
+    grade_1: float = parameter(0.241, "1", "IL-6 signal at which grade 1 begins", GRADE, upper=1.0)
     grade_2: float = parameter(0.439, "1", "IL-6 signal at which grade 2 begins", GRADE, upper=1.0)
-    grade_3: float = parameter(0.682, "1", "IL-6 signal at which grade 3 begins", GRADE, upper=1.0)
-    grade_4: float = parameter(0.729, "1", "IL-6 signal at which grade 4 begins", GRADE, upper=1.0)
+    grade_3: float = parameter(0.681, "1", "IL-6 signal at which grade 3 begins", GRADE, upper=1.0)
+    grade_4: float = parameter(0.728, "1", "IL-6 signal at which grade 4 begins", GRADE, upper=1.0)
 
 
 def initial(p: CytokineRates) -> Cytokine:

@@ -37,25 +37,25 @@ from carsim.population import (
 
 Age: TypeAlias = Literal["adult", "child"]
 
-COHORTS = Derived("posterior median, models/calibration/reactivation.py")
-RESPONSE = Derived("posterior median, models/calibration/response.py")
+COHORTS = Derived("best point, models/calibration/reactivation.py")
+RESPONSE = Derived("best point, models/calibration/response.py")
 
 
 class Spread(Parameters):
     # CAR-T cells and leukemia
-    sd_r_E: float = parameter(0.77, "1", "sd of the logarithm of cart.r_E", RESPONSE)
+    sd_r_E: float = parameter(0.754, "1", "sd of the logarithm of cart.r_E", RESPONSE)
     sd_d_E: float = parameter(
         0.30, "1", "sd of the logarithm of cart.d_E", Assumed("a third of what Stein 2019 finds")
     )
-    sd_g: float = parameter(0.317, "1", "sd of the logarithm of cart.g", RESPONSE)
-    sd_f_self: float = parameter(0.93, "1", "sd of the logit of cart.f_self", RESPONSE)
-    r_L: float = parameter(0.089, "1/day", "median of leukemia.r_L", RESPONSE)
-    sd_r_L: float = parameter(0.224, "1", "sd of its logarithm", RESPONSE)
+    sd_g: float = parameter(0.341, "1", "sd of the logarithm of cart.g", RESPONSE)
+    sd_f_self: float = parameter(1.24, "1", "sd of the logit of cart.f_self", RESPONSE)
+    r_L: float = parameter(0.0877, "1/day", "median of leukemia.r_L", RESPONSE)
+    sd_r_L: float = parameter(0.16, "1", "sd of its logarithm", RESPONSE)
     sd_p_6: float = parameter(
         0.5, "1", "sd of the logarithm of cytokine.p_6", Assumed("IL-6 differs tenfold at a burden")
     )
-    negative_low: float = parameter(4.2e-15, "1", "least CD19- fraction (log-uniform)", RESPONSE)
-    negative_high: float = parameter(3.64e-7, "1", "largest CD19- fraction", RESPONSE)
+    negative_low: float = parameter(2.19e-16, "1", "least CD19- fraction (log-uniform)", RESPONSE)
+    negative_high: float = parameter(1.78e-6, "1", "largest CD19- fraction", RESPONSE)
     # lymphodepletion and its recovery
     kappa: float = parameter(0.5, "1", "median of hbv.kappa", COHORTS)
     sd_kappa: float = parameter(0.7, "1", "sd of its logarithm", COHORTS)
