@@ -23,6 +23,7 @@ import numpy as np
 from calibration.emulator import Count, Knob, Statistic, Value, calibrate
 from carsim_models.cart_hbv.populations import carriers, resolved, spread
 from carsim_models.evidence.reactivation_cohorts import (
+    ASSAY_OF_2003,
     MONTH,
     antiviral,
     car_t_therapy,
@@ -41,11 +42,11 @@ KNOBS = (
     Knob("alpha", 0.03, 0.3),
     Knob("k_GC", 0.01, 0.2),
     Knob("s_GC", 0.2, 2.0),
-    Knob("E_0", 1.3, 3.5),
+    Knob("E_0", 1.3, 4.2),
     Knob("sd_E_0", 0.15, 1.0),
     Knob("C_0", 1.0, 100.0),
     Knob("sd_C_0", 1.0, 3.0),
-    Knob("K_Ab", 0.3, 30.0),
+    Knob("K_Ab", 0.3, 100.0),
     Knob("sd_K_Ab", 0.3, 2.5),
     Knob("dropout", 2e-5, 2e-3),
     Knob("k_share", 0.2, 0.9, log=False),
@@ -154,8 +155,10 @@ def statistics(values: dict[str, float]) -> dict[str, float]:
         share(seto[0].reactivation("Seto 2014")),
         share(seto[1].reactivation("Seto 2014")),
         share(untreated.reactivation("AGA 2015")),
-        share(cheng[0].reactivation("AGA 2015"), 9 * MONTH),
-        share(cheng[1].reactivation("AGA 2015"), 9 * MONTH),
+        *(
+            share(arm.reactivation("AGA 2015", detection_limit=ASSAY_OF_2003), 9 * MONTH)
+            for arm in cheng
+        ),
         float(np.nanmean(cheng[0].alt_peak > 400.0)),
         float(np.nanmean(cheng[1].alt_peak > 400.0)),
         float(back[dna[:, 0] < 2000.0].mean()),

@@ -18,8 +18,21 @@ PHASES = list(MODEL.variants)
 CHRONIC = PHASES[:4]
 FINE = Solver(rtol=1e-8)
 DEPLETED = {"depletion": Window("drivers.depletion", value=1.0 / 3.0, start=-5.0, stop=-2.0)}
-# The prototype's steroid: G = 1, that is half of the full effect, with its first magnitudes.
-PROTOTYPE = {"hbv.kappa": 0.8, "hbv.s_GC": 1.5, "hbv.k_GC": 0.2}
+# What the prototype had before the calibration. Its steroid: G = 1, half of the full effect.
+PROTOTYPE = {
+    "hbv.kappa": 0.8,
+    "hbv.s_GC": 1.5,
+    "hbv.k_GC": 0.2,
+    "hbv.alpha": 0.1,
+    "hbv.k_share": 0.3,
+    "hbv.K_Ab": 1.0,
+}
+RESOLVED = {"hbv.E_0": 2.0, "hbv.C_0": 3.0}
+PROTOTYPE_OF_A_PHASE: Mapping[str, Mapping[str, float]] = {
+    "inactive_carrier": {"hbv.f_mem": 0.3},
+    "resolved_anti_hbs": RESOLVED,
+    "resolved_no_anti_hbs": RESOLVED,
+}
 STEROID = {"steroid": Window("drivers.steroid", value=0.5, start=5.0, stop=12.0)}
 
 
@@ -50,7 +63,7 @@ def run(phase: str, therapy: Mapping[str, Item]) -> xr.Dataset:
     return simulate(
         MODEL,
         variants=[phase],
-        parameters=PROTOTYPE,
+        parameters={**PROTOTYPE, **PROTOTYPE_OF_A_PHASE.get(phase, {})},
         therapy={**DEPLETED, **therapy},
         start=-14.0,
         stop=560.0,

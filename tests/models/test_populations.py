@@ -81,3 +81,34 @@ def test_unknown_names_get_the_nearest() -> None:
         read_text(TABLES + 'like = { region = "world" }\n')
     with pytest.raises(ScenarioError, match="no region 'Chin'"):
         population(10, region="Chin")
+
+
+CENTERS = {
+    "r_L": "leukemia.r_L",
+    "kappa": "hbv.kappa",
+    "kappa_L": "t_cell.kappa_L",
+    "tau_L": "t_cell.tau_L",
+    "alpha": "hbv.alpha",
+    "k_GC": "hbv.k_GC",
+    "s_GC": "hbv.s_GC",
+    "k_share": "hbv.k_share",
+    "K_Ab": "hbv.K_Ab",
+    "f_LL": "hbv.f_LL",
+}
+CENTERS_OF_A_PHASE = {
+    "f_mem": ("inactive_carrier", "hbv.f_mem"),
+    "dna_carrier": ("inactive_carrier", "hbv.dna_0"),
+    "E_0": ("resolved_no_anti_hbs", "hbv.E_0"),
+    "C_0": ("resolved_anti_hbs", "hbv.C_0"),
+    "titer": ("resolved_anti_hbs", "hbv.anti_hbs_0"),
+}
+
+
+def test_the_typical_patient_of_the_model_is_the_center_of_the_populations() -> None:
+    here = spread()
+    for name, parameter in CENTERS.items():
+        value = MODEL.parameters[MODEL.parameter_index[parameter]].value
+        assert getattr(here, name) == pytest.approx(value, rel=1e-9), name
+    for name, (phase, parameter) in CENTERS_OF_A_PHASE.items():
+        value = MODEL.variants[phase].values[parameter][0]
+        assert getattr(here, name) == pytest.approx(value, rel=1e-9), name

@@ -9,7 +9,6 @@ HARDIANSYAH = Cited("10.1111/cts.12636")
 LEON_TRIANA = Cited("10.1016/j.cnsns.2020.105570")
 OWENS = Cited("10.1007/s11538-021-00869-5")
 PARK = Cited("10.1111/cts.70146")
-STEIN = Cited("10.1002/psp4.12388")
 
 COURSES = Derived("least squares on typical courses, models/calibration/typical_courses.py")
 TUNED = Assumed("tuned by hand so that the CAR-T side behaves as docs/flagship.md describes")

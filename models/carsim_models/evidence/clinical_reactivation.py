@@ -19,6 +19,7 @@ from carsim.population import Component
 from carsim.verification import Findings, check, counted, percentage, within
 from carsim_models.cart_hbv.populations import carriers, resolved, spread
 from carsim_models.evidence.reactivation_cohorts import (
+    ASSAY_OF_2003,
     MONTH,
     WEEK,
     Courses,
@@ -50,6 +51,10 @@ POOLED_ON = Derived("counts of Cao 2020, Wang 2020, Liu 2019, Yang 2020 and Cui 
 AT_VISITS = "visits every 28 days, limit of detection 10 IU/mL"
 DNA_100 = "Li 2021: HBV DNA of 100 IU/mL or more at two visits; " + AT_VISITS
 TEN_IU = "HBV DNA of 10 IU/mL or more; " + AT_VISITS
+OF_2003 = (
+    "tenfold rise or de novo detectable, limit of detection 20,000 IU/mL (an assay of the time; "
+    "the paper's definition and assay were not read)"
+)
 TEN_FOLD = "tenfold rise or de novo detectable (AGA 2015); " + AT_VISITS
 
 
@@ -437,7 +442,8 @@ def cheng() -> Findings:
     arms = [
         carriers_under_chemotherapy(steroid=steroid, rituximab=False) for steroid in (False, True)
     ]
-    events = [happened(arm.reactivation("AGA 2015"), 9 * MONTH) for arm in arms]
+    days = [arm.reactivation("AGA 2015", detection_limit=ASSAY_OF_2003) for arm in arms]
+    events = [happened(each, 9 * MONTH) for each in days]
     difference = 100.0 * float(np.nanmean(events[1]) - np.nanmean(events[0]))
     return Findings(
         (
@@ -448,7 +454,7 @@ def cheng() -> Findings:
                     event,
                     CHENG,
                     bounds=(share - 12.0, share + 12.0),
-                    definition=TEN_FOLD + " (the paper's was not read)",
+                    definition=OF_2003,
                 )
                 for words, share, event in (
                     ("without", 38.0, events[0]),
@@ -462,7 +468,7 @@ def cheng() -> Findings:
                 difference,
                 CHENG,
                 (20.0, 50.0),
-                definition=TEN_FOLD,
+                definition=OF_2003,
             ),
         )
     )

@@ -39,6 +39,10 @@ Array = NDArray[np.float64]
 MONTH = 365.25 / 12
 WEEK = 7.0
 
+# Limit of detection of HBV DNA, IU/mL, by the hybridization assays that trials before 2003 used:
+# assumed, about 1e5 copies/mL.
+ASSAY_OF_2003 = 2e4
+
 
 def car_t_therapy() -> dict[str, Item]:
     """Flu/cy, 7e7 cells (1e6/kg), care of cytokine release, chemotherapy at relapse."""
