@@ -223,6 +223,21 @@ def likelihood(statistics: Sequence[Statistic], found: Array) -> Array:
     return np.where(np.isfinite(total), total, -1e6)
 
 
+def cost_of(
+    knobs: Sequence[Knob], statistics: Sequence[Statistic], simulate: Simulate
+) -> Callable[[Array], float]:
+    """Negative log-likelihood of a place, by simulation; places outside the box cost extra."""
+    names = [statistic.name for statistic in statistics]
+
+    def cost(place: Array) -> float:
+        result = simulate(values_at(knobs, np.clip(place, 0.0, 1.0)))
+        row = np.array([[result[name] for name in names]])
+        outside = float(np.sum(np.maximum(np.abs(place - 0.5) - 0.5, 0.0)))
+        return 100.0 * outside - float(likelihood(statistics, row)[0])
+
+    return cost
+
+
 def best_point(
     knobs: Sequence[Knob],
     statistics: Sequence[Statistic],
@@ -233,17 +248,14 @@ def best_point(
     evaluations: int,
 ) -> Array:
     """Place of the highest likelihood: the best candidate, improved by a simplex search."""
-    names = [statistic.name for statistic in statistics]
-
-    def cost(place: Array) -> float:
-        result = simulate(values_at(knobs, np.clip(place, 0.0, 1.0)))
-        row = np.array([[result[name] for name in names]])
-        outside = float(np.sum(np.maximum(np.abs(place - 0.5) - 0.5, 0.0)))
-        return 100.0 * outside - float(likelihood(statistics, row)[0])
-
+    cost = cost_of(knobs, statistics, simulate)
     order = np.argsort(-likelihood(statistics, found))
     # The best candidates span the first simplex, as far as they are not in one plane.
-    simplex = candidates[order[: len(knobs) + 1]]
+    return simplex_search(cost, candidates[order[: len(knobs) + 1]], evaluations)
+
+
+def simplex_search(cost: Callable[[Array], float], simplex: Array, evaluations: int) -> Array:
+    """Place of the least cost that Nelder and Mead find from a simplex, shape (n + 1, n)."""
     search = minimize(
         cost,
         simplex[0],
@@ -385,3 +397,28 @@ def calibrate(
             }
         )
     file.write_text(json.dumps({"fitted": fitted, "statistics": rows}, indent=1) + "\n")
+
+
+def refine(
+    knobs: Sequence[Knob],
+    statistics: Sequence[Statistic],
+    simulate: Simulate,
+    file: Path,
+    evaluations: int,
+) -> None:
+    """Go on with the simplex search from the best point in `file`, and write the new one."""
+    report = json.loads(file.read_text())
+    start = np.array([knob.place(report["fitted"][knob.name]["value"]) for knob in knobs])
+    # Away from the nearer end of the box.
+    reach = np.where(start < 0.5, 0.12, -0.12)
+    simplex = np.concatenate([start[None], start + np.diag(reach)])
+    place = simplex_search(cost_of(knobs, statistics, simulate), simplex, evaluations)
+    chosen = values_at(knobs, place)
+    found = simulate(chosen)
+    for name, value in chosen.items():
+        report["fitted"][name]["value"] = value
+        print(f"{name:18s} {value:.4g}")
+    for row in report["statistics"]:
+        row["model"] = found[row["statistic"]]
+        print(f"{row['statistic']:52s} observed {row['observed']:.3g}  model {row['model']:.3g}")
+    file.write_text(json.dumps(report, indent=1) + "\n")

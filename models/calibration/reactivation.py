@@ -1,6 +1,7 @@
 """Step 3: control and loss of control of the virus, from cohorts with and without CAR-T cells.
 
     python models/calibration/reactivation.py
+    python models/calibration/reactivation.py --refine   # goes on with the simplex search
 
 Takes the CAR-T side of steps 1 and 2 and finds the numbers of `Spread` that concern the virus.
 Used: Li 2021 (resolved, CAR-T, by anti-HBs), the resolved of Wang 2020 and their HBsAg-positive
@@ -16,14 +17,16 @@ writes reactivation.json. See emulator.py for the procedure.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 
-from calibration.emulator import Count, Knob, Statistic, Value, calibrate
+from calibration.emulator import Count, Knob, Statistic, Value, calibrate, refine
 from carsim_models.cart_hbv.populations import carriers, resolved, spread
 from carsim_models.evidence.reactivation_cohorts import (
     ASSAY_OF_2003,
+    ASSAY_OF_THE_TRIALS,
     MONTH,
     antiviral,
     car_t_therapy,
@@ -112,7 +115,10 @@ def statistics(values: dict[str, float]) -> dict[str, float]:
     seto = [
         run(s, who, chemotherapy(s), PATIENTS, SEED, stop=TWO_YEARS) for who in (without, having)
     ]
-    wang = [share(courses.reactivation("Wang 2020"), 365.0) for courses in car_t]
+    wang = [
+        share(courses.reactivation("Wang 2020", detection_limit=ASSAY_OF_THE_TRIALS), 365.0)
+        for courses in car_t
+    ]
     treated = run(
         s,
         carriers(s),
@@ -151,7 +157,9 @@ def statistics(values: dict[str, float]) -> dict[str, float]:
         share(car_t[0].reactivation("Li 2021")),
         share(car_t[1].reactivation("Li 2021")),
         (1.0 - WITH_ANTIBODY) * wang[0] + WITH_ANTIBODY * wang[1],
-        share(treated.reactivation("Wang 2020", baseline=-7.0)),
+        share(
+            treated.reactivation("Wang 2020", baseline=-7.0, detection_limit=ASSAY_OF_THE_TRIALS)
+        ),
         share(seto[0].reactivation("Seto 2014")),
         share(seto[1].reactivation("Seto 2014")),
         share(untreated.reactivation("AGA 2015")),
@@ -167,4 +175,7 @@ def statistics(values: dict[str, float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    calibrate(KNOBS, STATISTICS, statistics, SEED, Path(__file__).with_suffix(".json"))
+    if sys.argv[1:] == ["--refine"]:
+        refine(KNOBS, STATISTICS, statistics, Path(__file__).with_suffix(".json"), 400)
+    else:
+        calibrate(KNOBS, STATISTICS, statistics, SEED, Path(__file__).with_suffix(".json"))

@@ -241,7 +241,7 @@ def test_antiviral_without_depletion(phase: str, share: float, falls: list[float
     result = simulate(
         MODEL,
         variants=[phase],
-        parameters={"drivers.t_depletion": 1e5, "drivers.t_recovery": 1e5},
+        parameters={**PROTOTYPE, "drivers.t_depletion": 1e5, "drivers.t_recovery": 1e5},
         therapy=antiviral(0.0, 400.0, share),
         start=-1.0,
         stop=336.0,
@@ -259,7 +259,7 @@ def test_anti_hbs_stops_spread() -> None:
     result = simulate(
         MODEL,
         variants=["uninfected"],
-        parameters={"hbv.E_0": 1e-9, "hbv.anti_hbs_0": antibody},
+        parameters={"hbv.E_0": 1e-9, "hbv.anti_hbs_0": antibody, "hbv.K_Ab": 1.0},
         initial={"hbv.infected": 1e-3, "hbv.virus": 0.3},
         start=0.0,
         stop=120.0,

@@ -18,7 +18,7 @@ from carsim import Assumed, Derived, Parameters, State, computed, parameter, sta
 from carsim_models.cart_hbv.sources import CORTES_RIOS, DAHARI
 
 CODE = CORTES_RIOS.at("fixed parameters")
-FIT = Assumed("fitted by hand to the cohorts in docs/flagship.md")
+FIT = Derived("best point, models/calibration/reactivation.py")
 TARGET = Assumed("typical inactive carrier; the variants of hbv_phases.py set it for each phase")
 CHOSEN = Assumed("no source; chosen so that all phases have a steady state")
 INVERSE = Derived("steady state of the phase, see hbv_steady_state.py")
@@ -134,14 +134,14 @@ class HBVRates(Parameters):
         lower=1e-6,
     )
     k_share: float = parameter(
-        0.3,
+        0.689,
         "1",
         "share of it that kills, when ALT is normal",
-        Assumed("most cells are cured"),
+        FIT,
         upper=1.0,
     )
     alpha: float = parameter(
-        0.1, "1/day", "largest growth of effectors", FIT, plausible=(0.03, 0.3), lower=1e-9
+        0.0534, "1/day", "largest growth of effectors", FIT, plausible=(0.03, 0.3), lower=1e-9
     )
     E_m: float = parameter(5.0, "1", "capacity of effectors", CHOSEN, lower=1e-6)
     K_E0: float = parameter(
@@ -151,7 +151,7 @@ class HBVRates(Parameters):
         0.02, "1/day", "contraction of effectors", Assumed("Cortes-Rios 2025 has 0.01"), lower=1e-9
     )
     kappa: float = parameter(
-        0.5,
+        0.409,
         "1",
         "log-loss of effectors in a standard course of lymphodepletion",
         FIT,
@@ -170,7 +170,7 @@ class HBVRates(Parameters):
     )
     # antibody
     K_Ab: float = parameter(
-        1.0, "mIU/mL", "anti-HBs that halves infection", FIT, plausible=(0.4, 2.7), lower=1e-9
+        19.9, "mIU/mL", "anti-HBs that halves infection", FIT, plausible=(0.4, 2.7), lower=1e-9
     )
     d_Ab: float = parameter(
         0.033, "1/day", "clearance of IgG", Derived("ln 2 over the half-life of 21 d, rounded")
@@ -192,17 +192,17 @@ class HBVRates(Parameters):
     )
     # steroid and IL-6
     s_GC: float = parameter(
-        0.7,
+        0.958,
         "1",
         "largest rise of viral expression by steroid",
-        Assumed("1.5 makes the steroid arm of Cheng 2003 too bad"),
+        FIT,
         plausible=(0.3, 2.0),
     )
     k_GC: float = parameter(
-        0.06,
+        0.117,
         "1/day",
         "largest loss of effectors by steroid",
-        Assumed("0.2 makes the steroid arm of Cheng 2003 too bad"),
+        FIT,
         plausible=(0.02, 0.2),
     )
     IC_6: float = parameter(

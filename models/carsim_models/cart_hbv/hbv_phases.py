@@ -4,11 +4,11 @@ The defaults are the inactive carrier. Every variant sets every target, so that 
 another.
 """
 
-from carsim import Assumed, variant
-from carsim.model import Variant
+from carsim import Assumed, Derived, variant
+from carsim.model import Provenance, Variant
 
 TYPICAL = Assumed("typical of the phase as EASL 2017 defines it")
-HELD = Assumed("effectors and silenced cells with which the cohorts in docs/flagship.md are met")
+HELD = Derived("best point, models/calibration/reactivation.py; resolved_weak: weaker, assumed")
 NONE = Assumed("not part of this phase")
 
 
@@ -36,7 +36,9 @@ def _phase(
         "anti_hbs_0": anti_hbs_0,
     }
     hidden = {"f_mem": f_mem, "h": h, "E_0": E_0, "C_0": C_0}
-    values = {key: (value, TYPICAL if value else NONE) for key, value in observed.items()}
+    values: dict[str, tuple[float, Provenance]] = {
+        key: (value, TYPICAL if value else NONE) for key, value in observed.items()
+    }
     values |= {key: (value, HELD if value else NONE) for key, value in hidden.items()}
     return variant(name, words, {f"hbv.{key}": value for key, value in values.items()}, group="hbv")
 
@@ -60,7 +62,7 @@ PHASES = (
         f_I=0.45,
         alt_0=120.0,
         hbsag_0=1.5e4,
-        f_int=0.5,
+        f_int=0.75,
         f_mem=0.2,
         h=1e-5,
     ),
@@ -80,10 +82,21 @@ PHASES = (
         dna_0=300.0,
         hbsag_0=500.0,
         f_int=0.999974,
-        f_mem=0.3,
+        f_mem=0.819,
     ),
-    _phase("resolved_anti_hbs", "resolved, anti-HBs 100 mIU/mL", C_0=3.0, anti_hbs_0=100.0),
-    _phase("resolved_no_anti_hbs", "resolved, anti-HBs below 10 mIU/mL", C_0=3.0),
+    _phase(
+        "resolved_anti_hbs",
+        "resolved, anti-HBs 100 mIU/mL",
+        E_0=2.89,
+        C_0=1.96,
+        anti_hbs_0=100.0,
+    ),
+    _phase(
+        "resolved_no_anti_hbs",
+        "resolved, anti-HBs below 10 mIU/mL",
+        E_0=2.89,
+        C_0=1.96,
+    ),
     _phase("resolved_weak", "resolved, no anti-HBs, weak control by T cells", C_0=30.0, E_0=1.2),
     _phase("uninfected", "never infected", E_0=0.05),
 )

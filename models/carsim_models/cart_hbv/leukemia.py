@@ -60,10 +60,10 @@ class LeukemiaRates(Parameters):
         upper=1.0,
     )
     r_L: float = parameter(
-        0.07,
+        0.0877,
         "1/day",
         "growth",
-        Assumed("between 0.033 (Leon-Triana 2021) and 0.09 (Liu 2022)"),
+        Derived("best point, models/calibration/response.py; 0.033 to 0.1 in other models"),
         plausible=(0.033, 0.1),
     )
     K_L: float = parameter(

@@ -49,6 +49,14 @@ class Spread(Parameters):
     )
     sd_g: float = parameter(0.341, "1", "sd of the logarithm of cart.g", RESPONSE)
     sd_f_self: float = parameter(1.24, "1", "sd of the logit of cart.f_self", RESPONSE)
+    sd_CRP: float = parameter(
+        0.6,
+        "1",
+        "sd of the logarithm of cytokine.CRP_max",
+        Assumed(
+            "CRP follows IL-6 with a rank correlation of about 0.8 between patients (Lee 2015)"
+        ),
+    )
     r_L: float = parameter(0.0877, "1/day", "median of leukemia.r_L", RESPONSE)
     sd_r_L: float = parameter(0.16, "1", "sd of its logarithm", RESPONSE)
     sd_p_6: float = parameter(
@@ -57,14 +65,14 @@ class Spread(Parameters):
     negative_low: float = parameter(2.19e-16, "1", "least CD19- fraction (log-uniform)", RESPONSE)
     negative_high: float = parameter(1.78e-6, "1", "largest CD19- fraction", RESPONSE)
     # lymphodepletion and its recovery
-    kappa: float = parameter(0.5, "1", "median of hbv.kappa", COHORTS)
-    sd_kappa: float = parameter(0.7, "1", "sd of its logarithm", COHORTS)
-    kappa_L: float = parameter(0.86, "1", "median of t_cell.kappa_L", COHORTS)
+    kappa: float = parameter(0.409, "1", "median of hbv.kappa", COHORTS)
+    sd_kappa: float = parameter(0.666, "1", "sd of its logarithm", COHORTS)
+    kappa_L: float = parameter(1.15, "1", "median of t_cell.kappa_L", COHORTS)
     sd_kappa_L: float = parameter(0.54, "1", "sd of its logarithm", COHORTS)
-    tau_L: float = parameter(200.0, "day", "median of t_cell.tau_L", COHORTS)
-    sd_tau_L: float = parameter(0.5, "1", "sd of its logarithm", COHORTS)
+    tau_L: float = parameter(91.2, "day", "median of t_cell.tau_L", COHORTS)
+    sd_tau_L: float = parameter(0.431, "1", "sd of its logarithm", COHORTS)
     chop: float = parameter(
-        1.0, "1", "lymphodepletion by a cycle of CHOP, in daily courses of flu/cy", COHORTS
+        0.714, "1", "lymphodepletion by a cycle of CHOP, in daily courses of flu/cy", COHORTS
     )
     # the virus
     sd_beta_p: float = parameter(
@@ -74,28 +82,28 @@ class Spread(Parameters):
         Assumed("doubling 2.2 to 5.8 d, Whalley 2001"),
     )
     sd_p_0: float = parameter(0.3, "1", "sd of the logarithm of hbv.p_0", Assumed("moderate"))
-    alpha: float = parameter(0.1, "1/day", "median of hbv.alpha", COHORTS)
+    alpha: float = parameter(0.0534, "1/day", "median of hbv.alpha", COHORTS)
     sd_alpha: float = parameter(0.5, "1", "sd of its logarithm", COHORTS)
-    k_GC: float = parameter(0.06, "1/day", "median of hbv.k_GC", COHORTS)
-    s_GC: float = parameter(0.7, "1", "median of hbv.s_GC", COHORTS)
+    k_GC: float = parameter(0.117, "1/day", "median of hbv.k_GC", COHORTS)
+    s_GC: float = parameter(0.958, "1", "median of hbv.s_GC", COHORTS)
     sd_k_GC: float = parameter(0.5, "1", "sd of the logarithms of both", Assumed("moderate"))
     k_share: float = parameter(
-        0.3, "1", "hbv.k_share: share of the removal that kills, when ALT is normal", COHORTS
+        0.689, "1", "hbv.k_share: share of the removal that kills, when ALT is normal", COHORTS
     )
     f_mem: float = parameter(
-        0.3, "1", "hbv.f_mem of inactive carriers: effectors that need no antigen", COHORTS
+        0.819, "1", "hbv.f_mem of inactive carriers: effectors that need no antigen", COHORTS
     )
     dna_carrier: float = parameter(
         300.0, "IU/mL", "median HBV DNA of an inactive carrier", Assumed("below 2,000 (EASL 2017)")
     )
     sd_dna: float = parameter(0.8, "1", "sd of its logarithm", Assumed("20 to 2,000 IU/mL"))
-    E_0: float = parameter(2.0, "1", "mean of hbv.E_0 when resolved", COHORTS)
-    sd_E_0: float = parameter(0.35, "1", "its sd", COHORTS)
-    C_0: float = parameter(3.0, "cell/mL", "median of hbv.C_0 when resolved", COHORTS)
-    sd_C_0: float = parameter(1.8, "1", "sd of its logarithm", COHORTS)
+    E_0: float = parameter(2.89, "1", "mean of hbv.E_0 when resolved", COHORTS)
+    sd_E_0: float = parameter(0.214, "1", "its sd", COHORTS)
+    C_0: float = parameter(1.96, "cell/mL", "median of hbv.C_0 when resolved", COHORTS)
+    sd_C_0: float = parameter(2.5, "1", "sd of its logarithm", COHORTS)
     # antibody
-    K_Ab: float = parameter(1.0, "mIU/mL", "median of hbv.K_Ab", COHORTS)
-    sd_K_Ab: float = parameter(0.5, "1", "sd of its logarithm", COHORTS)
+    K_Ab: float = parameter(19.9, "mIU/mL", "median of hbv.K_Ab", COHORTS)
+    sd_K_Ab: float = parameter(1.8, "1", "sd of its logarithm", COHORTS)
     titer: float = parameter(
         100.0,
         "mIU/mL",
@@ -108,7 +116,7 @@ class Spread(Parameters):
     )
     sd_f_LL: float = parameter(0.8, "1", "sd of its logit", Assumed("0.65 to 0.98"))
     dropout: float = parameter(
-        2e-4, "1/day", "hazard that a patient stops the antiviral for good", COHORTS
+        0.000329, "1/day", "hazard that a patient stops the antiviral for good", COHORTS
     )
     sd_potency: float = parameter(
         0.06, "1", "sd of the logarithm of entecavir.potency", Assumed("0.997 to 0.999")
@@ -191,6 +199,7 @@ def car_t_differences(s: Spread, age: Age, burden: tuple[float, float]) -> dict[
         "cart.g": LogNormal(sigma=s.sd_g),
         "cart.f_self": LogitNormal(sigma=s.sd_f_self),
         "cytokine.p_6": LogNormal(sigma=s.sd_p_6),
+        "cytokine.CRP_max": LogNormal(sigma=s.sd_CRP),
         "leukemia.r_L": LogNormal(median=s.r_L, sigma=s.sd_r_L),
         "leukemia.initial_cells": LogUniform(*burden),
         "leukemia.negative_fraction": LogUniform(s.negative_low, s.negative_high),

@@ -12,6 +12,8 @@ from carsim import Assumed, Derived, Parameters, State, parameter, state
 from carsim.math import log
 from carsim_models.cart_hbv.sources import PARK, TUNED
 
+FIT = Derived("best point, models/calibration/reactivation.py")
+
 
 class TCell(State):
     count: float = state(800.0, "cell/uL", "T cells in blood other than CAR-T", atol=1e-4)
@@ -47,17 +49,17 @@ class TCellRates(Parameters):
         3.0, "1", "units in a standard course", Derived("three daily doses"), lower=1e-6
     )
     kappa_L: float = parameter(
-        0.85,
+        1.15,
         "1",
         "log-loss of competence in a standard course",
-        Assumed("competence falls to 0.43, with which Li 2021 is met (docs/flagship.md)"),
+        FIT,
         plausible=(0.2, 2.0),
     )
     tau_L: float = parameter(
-        200.0,
+        91.2,
         "day",
         "recovery of competence",
-        Assumed("CD4 count still 155 per uL a year after axi-cel (Logue 2021)"),
+        FIT,
         plausible=(75.0, 540.0),
         lower=1.0,
     )

@@ -20,6 +20,7 @@ from carsim.verification import Findings, check, counted, percentage, within
 from carsim_models.cart_hbv.populations import carriers, resolved, spread
 from carsim_models.evidence.reactivation_cohorts import (
     ASSAY_OF_2003,
+    ASSAY_OF_THE_TRIALS,
     MONTH,
     WEEK,
     Courses,
@@ -49,7 +50,8 @@ POOLED = Derived("counts of Wang 2020, Li 2021, Cui 2021 and Cao 2020 added up")
 POOLED_ON = Derived("counts of Cao 2020, Wang 2020, Liu 2019, Yang 2020 and Cui 2021 added up")
 
 AT_VISITS = "visits every 28 days, limit of detection 10 IU/mL"
-DNA_100 = "Li 2021: HBV DNA of 100 IU/mL or more at two visits; " + AT_VISITS
+IN_TRIALS = "visits every 28 days, limit of detection 100 IU/mL (that of Li 2021)"
+DNA_100 = "Li 2021: HBV DNA of 100 IU/mL or more at two visits; visits every 28 days"
 TEN_IU = "HBV DNA of 10 IU/mL or more; " + AT_VISITS
 OF_2003 = (
     "tenfold rise or de novo detectable, limit of detection 20,000 IU/mL (an assay of the time; "
@@ -123,6 +125,11 @@ def carriers_under_chemotherapy(*, steroid: bool, rituximab: bool) -> Courses:
     return run(s, carriers(s), therapy, PATIENTS, 15, stop=365.0)
 
 
+def found_in_trial(courses: Courses, definition: str, baseline: float | None = None) -> Array:
+    """Day at which a CAR-T cohort from China finds reactivation, infinite without it."""
+    return courses.reactivation(definition, baseline=baseline, detection_limit=ASSAY_OF_THE_TRIALS)
+
+
 def happened(days: Array, until: float = np.inf) -> Array:
     """1 for an event by then, 0 without, NaN for a failed patient."""
     event = np.isfinite(days) & (days <= until)
@@ -178,15 +185,15 @@ def li_times() -> Findings:
 
 @check("Wang 2020: CAR-T", kind="cohort fitted", model="cart_hbv", quick=False)
 def wang() -> Findings:
-    treated = car_t_treated().reactivation("Wang 2020", baseline=-7.0)
-    words = "more than tenfold rise, de novo, 2,000 IU/mL, or HBsAg back, within a year; "
+    treated = found_in_trial(car_t_treated(), "Wang 2020", -7.0)
+    words = "more than tenfold rise, de novo, or HBsAg back, within a year; " + IN_TRIALS + "; "
     return Findings(
         (
             counted(
                 "resolved, no antiviral",
                 1,
                 29,
-                happened(car_t_mixed().reactivation("Wang 2020"), 365.0),
+                happened(found_in_trial(car_t_mixed(), "Wang 2020"), 365.0),
                 WANG,
                 definition=words + "30 % without anti-HBs as in Li 2021",
             ),
@@ -221,7 +228,7 @@ def wang_flares() -> Findings:
 
 @check("Cao 2020: CAR-T", kind="cohort predicted", model="cart_hbv", quick=False)
 def cao() -> Findings:
-    treated = car_t_treated().reactivation("AASLD 2018", baseline=-7.0)
+    treated = found_in_trial(car_t_treated(), "AASLD 2018", -7.0)
     return Findings(
         (
             counted(
@@ -230,15 +237,16 @@ def cao() -> Findings:
                 19,
                 happened(treated),
                 CAO,
-                definition="AASLD 2018; " + AT_VISITS,
+                definition="AASLD 2018; " + IN_TRIALS,
             ),
             counted(
                 "resolved, no antiviral",
                 0,
                 35,
-                happened(car_t_mixed().reactivation("AASLD 2018"), 365.0),
+                happened(found_in_trial(car_t_mixed(), "AASLD 2018"), 365.0),
                 CAO,
-                definition="AASLD 2018 within a year; 30 % without anti-HBs as in Li 2021",
+                definition="AASLD 2018 within a year; 30 % without anti-HBs as in Li 2021; "
+                + IN_TRIALS,
             ),
         )
     )
@@ -258,7 +266,7 @@ def smaller_cohorts() -> Findings:
                 "Cui 2021: HBsAg-positive on antiviral",
                 0,
                 5,
-                happened(treated.reactivation("AASLD 2018", baseline=-7.0)),
+                happened(found_in_trial(treated, "AASLD 2018", -7.0)),
                 cui,
                 definition="AASLD 2018 (the paper's was not read)",
             ),
@@ -266,7 +274,7 @@ def smaller_cohorts() -> Findings:
                 "Cui 2021: resolved, no antiviral",
                 1,
                 13,
-                happened(car_t_mixed().reactivation("AASLD 2018"), 365.0),
+                happened(found_in_trial(car_t_mixed(), "AASLD 2018"), 365.0),
                 cui,
                 definition="AASLD 2018 within a year (the paper's was not read)",
             ),
@@ -274,7 +282,7 @@ def smaller_cohorts() -> Findings:
                 "Yang 2020: HBsAg-positive on antiviral",
                 3,
                 15,
-                happened(treated.reactivation("Yang 2020", baseline=-7.0)),
+                happened(found_in_trial(treated, "Yang 2020", -7.0)),
                 yang,
                 definition="positive from negative, or more than tenfold",
             ),
@@ -298,7 +306,7 @@ def pooled() -> Findings:
                 "resolved, no antiviral",
                 4,
                 107,
-                happened(car_t_mixed().reactivation("AASLD 2018"), 365.0),
+                happened(found_in_trial(car_t_mixed(), "AASLD 2018"), 365.0),
                 POOLED,
                 bounds=(1.0, 9.3),
                 definition="AASLD 2018 within a year, for the cohorts' different definitions",
@@ -307,7 +315,7 @@ def pooled() -> Findings:
                 "HBsAg-positive on antiviral",
                 6,
                 57,
-                happened(car_t_treated().reactivation("Wang 2020", baseline=-7.0)),
+                happened(found_in_trial(car_t_treated(), "Wang 2020", -7.0)),
                 POOLED_ON,
                 bounds=(2.0, 21.5),
                 definition="Wang 2020, for the cohorts' different definitions",

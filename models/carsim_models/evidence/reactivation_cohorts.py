@@ -43,6 +43,9 @@ WEEK = 7.0
 # assumed, about 1e5 copies/mL.
 ASSAY_OF_2003 = 2e4
 
+# The same in the CAR-T cohorts from China: the 100 IU/mL of Li 2021, assumed for the others.
+ASSAY_OF_THE_TRIALS = 100.0
+
 
 def car_t_therapy() -> dict[str, Item]:
     """Flu/cy, 7e7 cells (1e6/kg), care of cytokine release, chemotherapy at relapse."""
