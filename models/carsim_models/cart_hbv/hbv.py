@@ -134,14 +134,14 @@ class HBVRates(Parameters):
         lower=1e-6,
     )
     k_share: float = parameter(
-        0.689,
+        0.762,
         "1",
         "share of it that kills, when ALT is normal",
         FIT,
         upper=1.0,
     )
     alpha: float = parameter(
-        0.0534, "1/day", "largest growth of effectors", FIT, plausible=(0.03, 0.3), lower=1e-9
+        0.0619, "1/day", "largest growth of effectors", FIT, plausible=(0.03, 0.3), lower=1e-9
     )
     E_m: float = parameter(5.0, "1", "capacity of effectors", CHOSEN, lower=1e-6)
     K_E0: float = parameter(
@@ -151,7 +151,7 @@ class HBVRates(Parameters):
         0.02, "1/day", "contraction of effectors", Assumed("Cortes-Rios 2025 has 0.01"), lower=1e-9
     )
     kappa: float = parameter(
-        0.409,
+        0.361,
         "1",
         "log-loss of effectors in a standard course of lymphodepletion",
         FIT,
@@ -170,7 +170,7 @@ class HBVRates(Parameters):
     )
     # antibody
     K_Ab: float = parameter(
-        19.9, "mIU/mL", "anti-HBs that halves infection", FIT, plausible=(0.4, 2.7), lower=1e-9
+        99.4, "mIU/mL", "anti-HBs that halves infection", FIT, plausible=(0.4, 2.7), lower=1e-9
     )
     d_Ab: float = parameter(
         0.033, "1/day", "clearance of IgG", Derived("ln 2 over the half-life of 21 d, rounded")
@@ -192,14 +192,14 @@ class HBVRates(Parameters):
     )
     # steroid and IL-6
     s_GC: float = parameter(
-        0.958,
+        0.797,
         "1",
         "largest rise of viral expression by steroid",
         FIT,
         plausible=(0.3, 2.0),
     )
     k_GC: float = parameter(
-        0.117,
+        0.0925,
         "1/day",
         "largest loss of effectors by steroid",
         FIT,

@@ -65,14 +65,14 @@ class Spread(Parameters):
     negative_low: float = parameter(2.19e-16, "1", "least CD19- fraction (log-uniform)", RESPONSE)
     negative_high: float = parameter(1.78e-6, "1", "largest CD19- fraction", RESPONSE)
     # lymphodepletion and its recovery
-    kappa: float = parameter(0.409, "1", "median of hbv.kappa", COHORTS)
-    sd_kappa: float = parameter(0.666, "1", "sd of its logarithm", COHORTS)
-    kappa_L: float = parameter(1.15, "1", "median of t_cell.kappa_L", COHORTS)
+    kappa: float = parameter(0.361, "1", "median of hbv.kappa", COHORTS)
+    sd_kappa: float = parameter(0.614, "1", "sd of its logarithm", COHORTS)
+    kappa_L: float = parameter(1.16, "1", "median of t_cell.kappa_L", COHORTS)
     sd_kappa_L: float = parameter(0.54, "1", "sd of its logarithm", COHORTS)
-    tau_L: float = parameter(91.2, "day", "median of t_cell.tau_L", COHORTS)
-    sd_tau_L: float = parameter(0.431, "1", "sd of its logarithm", COHORTS)
+    tau_L: float = parameter(87.5, "day", "median of t_cell.tau_L", COHORTS)
+    sd_tau_L: float = parameter(0.423, "1", "sd of its logarithm", COHORTS)
     chop: float = parameter(
-        0.714, "1", "lymphodepletion by a cycle of CHOP, in daily courses of flu/cy", COHORTS
+        0.792, "1", "lymphodepletion by a cycle of CHOP, in daily courses of flu/cy", COHORTS
     )
     # the virus
     sd_beta_p: float = parameter(
@@ -82,28 +82,28 @@ class Spread(Parameters):
         Assumed("doubling 2.2 to 5.8 d, Whalley 2001"),
     )
     sd_p_0: float = parameter(0.3, "1", "sd of the logarithm of hbv.p_0", Assumed("moderate"))
-    alpha: float = parameter(0.0534, "1/day", "median of hbv.alpha", COHORTS)
+    alpha: float = parameter(0.0619, "1/day", "median of hbv.alpha", COHORTS)
     sd_alpha: float = parameter(0.5, "1", "sd of its logarithm", COHORTS)
-    k_GC: float = parameter(0.117, "1/day", "median of hbv.k_GC", COHORTS)
-    s_GC: float = parameter(0.958, "1", "median of hbv.s_GC", COHORTS)
+    k_GC: float = parameter(0.0925, "1/day", "median of hbv.k_GC", COHORTS)
+    s_GC: float = parameter(0.797, "1", "median of hbv.s_GC", COHORTS)
     sd_k_GC: float = parameter(0.5, "1", "sd of the logarithms of both", Assumed("moderate"))
     k_share: float = parameter(
-        0.689, "1", "hbv.k_share: share of the removal that kills, when ALT is normal", COHORTS
+        0.762, "1", "hbv.k_share: share of the removal that kills, when ALT is normal", COHORTS
     )
     f_mem: float = parameter(
-        0.819, "1", "hbv.f_mem of inactive carriers: effectors that need no antigen", COHORTS
+        0.8, "1", "hbv.f_mem of inactive carriers: effectors that need no antigen", COHORTS
     )
     dna_carrier: float = parameter(
         300.0, "IU/mL", "median HBV DNA of an inactive carrier", Assumed("below 2,000 (EASL 2017)")
     )
     sd_dna: float = parameter(0.8, "1", "sd of its logarithm", Assumed("20 to 2,000 IU/mL"))
-    E_0: float = parameter(2.89, "1", "mean of hbv.E_0 when resolved", COHORTS)
-    sd_E_0: float = parameter(0.214, "1", "its sd", COHORTS)
-    C_0: float = parameter(1.96, "cell/mL", "median of hbv.C_0 when resolved", COHORTS)
-    sd_C_0: float = parameter(2.5, "1", "sd of its logarithm", COHORTS)
+    E_0: float = parameter(2.95, "1", "mean of hbv.E_0 when resolved", COHORTS)
+    sd_E_0: float = parameter(0.204, "1", "its sd", COHORTS)
+    C_0: float = parameter(2.32, "cell/mL", "median of hbv.C_0 when resolved", COHORTS)
+    sd_C_0: float = parameter(2.41, "1", "sd of its logarithm", COHORTS)
     # antibody
-    K_Ab: float = parameter(19.9, "mIU/mL", "median of hbv.K_Ab", COHORTS)
-    sd_K_Ab: float = parameter(1.8, "1", "sd of its logarithm", COHORTS)
+    K_Ab: float = parameter(99.4, "mIU/mL", "median of hbv.K_Ab", COHORTS)
+    sd_K_Ab: float = parameter(1.63, "1", "sd of its logarithm", COHORTS)
     titer: float = parameter(
         100.0,
         "mIU/mL",
@@ -116,7 +116,7 @@ class Spread(Parameters):
     )
     sd_f_LL: float = parameter(0.8, "1", "sd of its logit", Assumed("0.65 to 0.98"))
     dropout: float = parameter(
-        0.000329, "1/day", "hazard that a patient stops the antiviral for good", COHORTS
+        0.000323, "1/day", "hazard that a patient stops the antiviral for good", COHORTS
     )
     sd_potency: float = parameter(
         0.06, "1", "sd of the logarithm of entecavir.potency", Assumed("0.997 to 0.999")

@@ -49,14 +49,14 @@ class TCellRates(Parameters):
         3.0, "1", "units in a standard course", Derived("three daily doses"), lower=1e-6
     )
     kappa_L: float = parameter(
-        1.15,
+        1.16,
         "1",
         "log-loss of competence in a standard course",
         FIT,
         plausible=(0.2, 2.0),
     )
     tau_L: float = parameter(
-        91.2,
+        87.5,
         "day",
         "recovery of competence",
         FIT,

@@ -1,12 +1,18 @@
 """The virus of the flagship alone: acute infection, decline under entecavir.
 
-beta_p was derived from Whalley 2001's doubling time; the rest was not adjusted to these numbers.
+beta_p was derived from Whalley 2001's doubling time, and the share of HBsAg from integrated DNA in
+HBeAg-positive hepatitis chosen for its slow fall; the rest was not adjusted to these numbers.
 """
 
+from functools import cache
+
 import numpy as np
+from numpy.typing import NDArray
 
 from carsim import Cited, Infusion, Maximum, Solver, load_model, simulate
 from carsim.verification import Curve, Findings, check, near, within
+
+Array = NDArray[np.float64]
 
 WHALLEY = Cited("10.1084/jem.193.7.847", "abstract")
 LEUNG = Cited("10.1002/hep.22658", "abstract")
@@ -67,14 +73,15 @@ def acute_infection() -> Findings:
     )
 
 
-def _doubling(days: np.ndarray, virus: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _doubling(days: Array, virus: Array) -> tuple[Array, Array]:
     """Growth that doubles every 3.7 days from where the virus grows freely."""
     at = days[:: max(len(days) // 8, 1)]
     return at, virus[0] * 2.0 ** ((at - days[0]) / 3.7)
 
 
-@check("Entecavir in HBeAg-positive hepatitis", kind="cohort predicted", model="cart_hbv")
-def entecavir() -> Findings:
+@cache
+def year_of_entecavir() -> tuple[Array, Array]:
+    """Decades of HBV DNA and HBsAg on days 0, 84, 336 and 365 of entecavir."""
     result = simulate(
         load_model("cart_hbv"),
         variants=["hbeag_positive_hepatitis"],
@@ -85,10 +92,22 @@ def entecavir() -> Findings:
         outputs=["log10_hbv_dna", "hbsag"],
         solver=Solver(rtol=1e-8),
     )
-    dna, hbsag = result["log10_hbv_dna"].to_numpy(), np.log10(result["hbsag"].to_numpy())
+    return result["log10_hbv_dna"].to_numpy(), np.log10(result["hbsag"].to_numpy())
+
+
+@check("HBeAg-positive hepatitis: HBV DNA on entecavir", kind="cohort predicted", model="cart_hbv")
+def entecavir() -> Findings:
+    dna, _ = year_of_entecavir()
+    return Findings(
+        (near("fall of HBV DNA by week 12", "1", -6.23, dna[1] - dna[0], LEUNG, absolute=0.7),)
+    )
+
+
+@check("HBeAg-positive hepatitis: HBsAg on entecavir", kind="cohort fitted", model="cart_hbv")
+def surface_antigen() -> Findings:
+    _, hbsag = year_of_entecavir()
     return Findings(
         (
-            near("fall of HBV DNA by week 12", "1", -6.23, dna[1] - dna[0], LEUNG, absolute=0.7),
             within(
                 "fall of HBsAg in a year",
                 "1",
@@ -96,7 +115,7 @@ def entecavir() -> Findings:
                 hbsag[0] - hbsag[3],
                 SLOW,
                 (0.05, 0.2),
-                definition="decades; typical patient with half of HBsAg from integrated DNA",
+                definition="decades; three quarters of HBsAg from integrated DNA, chosen for it",
             ),
         )
     )
