@@ -3,8 +3,9 @@
 Used by the calibration: remission in Park 2018 and ELIANA, relapse in ELIANA, CD19 at relapse in
 Pulsipher 2022 (models/calibration/response.py), the grades of Hay 2017 (grades.py), the typical
 courses of Stein 2019 and of the Moffitt patients in Kimmel 2021 (typical_courses.py); the spread of
-CRP was chosen for its correlation with IL-6 (Lee 2015). The rest is predicted. Tolerances: the exact 95 % interval of what was counted; 15 percentage points where only
-a percentage is known; an interval where the paper prints one.
+CRP was chosen for its correlation with IL-6 (Lee 2015). The rest is predicted. Tolerances: the
+exact 95 % interval of what was counted; 15 percentage points where only a percentage is known; an
+interval where the paper prints one.
 
 Deaths in remission are not modeled, so that event-free survival should come out too good.
 
