@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 PRODUCTS = ("19-BBz", "19-28z")
 BURDENS = np.array([3e9, 2e11])  # about 0.3 and 20 % blasts
 TIMES = np.unique(np.concatenate([np.arange(-7.0, 40.0, 0.25), np.arange(40.0, 401.0, 5.0)]))
+# 1/day; between 0.033 (Leon-Triana 2021) and 0.09 (Liu 2022). The next step finds its median.
+GROWTH = 0.07
+
 # Cells infused: 3.1e6/kg x 39 kg (Stein 2019), 2e6/kg x 70 kg (19-28z, assumed).
 DOSES = {"19-BBz": 1.2e8, "19-28z": 1.4e8}
 
@@ -139,6 +142,7 @@ def statistics(product: str, values: dict[str, Array]) -> dict[str, Array]:
         parameters={
             **{name: np.repeat(value, 2) for name, value in values.items()},
             "leukemia.initial_cells": np.tile(BURDENS, m),
+            "leukemia.r_L": GROWTH,
         },
         start=-7.0,
         stop=400.0,

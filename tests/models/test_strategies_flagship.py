@@ -339,7 +339,7 @@ def test_chemotherapy_at_relapse_follows_the_visit_that_finds_it() -> None:
     relapsing = {"leukemia__negative_fraction": 1e-5, "hbv__kappa": 0.8}
     outputs = ("leukemia", "lymphodepletion", "dexamethasone", "log10_hbv_dna")
     without, treated = (
-        run(therapy, "inactive_carrier", outputs, every=1.0, stop=400.0, **relapsing)  # type: ignore[arg-type]
+        run(therapy, "inactive_carrier", outputs, every=1.0, stop=400.0, **relapsing)
         for therapy in ({}, {"salvage": SalvageTherapy(courses=2)})
     )
     (found,) = times(treated, "salvage.relapse")
