@@ -26,6 +26,9 @@ SMALLEST = 1e-11
 of 1e-16, and what does not cancel is larger by far in at least some of the random states."""
 CANCELS = 1e-9
 """Sum of derivatives, relative to its terms, that counts as rounding."""
+ROUNDED_OFF = (1e-6, 1e-9)
+"""Weights below this part of the largest, in sizes of the states, are tried as rounding: first
+boldly; a sum that does not cancel without them gets the smaller ones back."""
 LARGEST_DENOMINATOR = 1000
 
 
@@ -97,17 +100,21 @@ def conserved(
     _, values, vectors = np.linalg.svd(even, full_matrices=False)
     null = vectors[values <= SMALLEST * max(values[0], 1.0)] / scale
     laws = []
-    for row in _reduced(null * sizes) / sizes:
-        weights = _rational(row)
-        terms = table * weights
-        residual = np.abs(terms.sum(axis=1))
-        if np.all(residual <= CANCELS * np.abs(terms).sum(axis=1)):
-            kept = {
-                name: float(w)
-                for name, w in zip(model.state_names, weights, strict=True)
-                if w != 0.0
-            }
-            laws.append(Law(kept))
+    for row in _reduced(null * sizes):
+        for smallest in ROUNDED_OFF:
+            weights = _rational(
+                np.where(np.abs(row) > smallest * np.abs(row).max(), row, 0.0) / sizes
+            )
+            terms = table * weights
+            residual = np.abs(terms.sum(axis=1))
+            if np.all(residual <= CANCELS * np.abs(terms).sum(axis=1)):
+                kept = {
+                    name: float(w)
+                    for name, w in zip(model.state_names, weights, strict=True)
+                    if w != 0.0
+                }
+                laws.append(Law(kept))
+                break
     return laws
 
 
@@ -175,7 +182,6 @@ def _reduced(rows: Array) -> Array:
         others = np.arange(len(rows)) != done
         rows[others] -= np.outer(rows[others, column], rows[done])
         done += 1
-    rows[np.abs(rows) <= 1e-9 * np.abs(rows).max(axis=1, keepdims=True, initial=0.0)] = 0.0
     return rows
 
 
