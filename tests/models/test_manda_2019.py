@@ -52,7 +52,7 @@ def test_il_12_production_is_constant_as_mistyped() -> None:
 def test_virus_grows_as_the_linear_infection_does() -> None:
     """The dominant eigenvalue of I_H and H_B with all hepatocytes uninfected and no T cells."""
     matrix = np.array([[-0.7043, 9.9e-10 * 9.6e6], [0.3043 * 500.0, -0.83]])
-    rate = np.linalg.eigvals(matrix).max()
+    rate = np.linalg.eigvals(matrix).real.max()
     assert rate > 0.0
     result = simulate(
         MODEL,

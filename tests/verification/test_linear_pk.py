@@ -266,7 +266,7 @@ def exact(model: Linear, time: float, duration: float, every: float) -> list[Any
 
 
 def eigenvalues(model: Linear) -> tuple[float, float]:
-    slow, fast = sorted(-np.linalg.eigvals(matrix(replace(model, ka=None))))
+    slow, fast = sorted(-np.linalg.eigvals(matrix(replace(model, ka=None))).real)
     return float(slow), float(fast)
 
 

@@ -68,7 +68,8 @@ def closed_form() -> Findings:
     values, vectors = np.linalg.eig(matrix)
     start = np.array([c / production, 1.0])
     weights = np.linalg.solve(vectors, start)
-    expected = vectors[1] @ (weights[:, None] * np.exp(values[:, None] * days))
+    # Real values: newer versions of NumPy return them as complex numbers.
+    expected = (vectors[1] @ (weights[:, None] * np.exp(values[:, None] * days))).real
     size = 1e13  # so many target cells that infection does not use them up
     result = simulate(
         load_model("nowak_1996"),
