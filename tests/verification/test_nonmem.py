@@ -29,6 +29,8 @@ HERE = Path(__file__).parent
 PRINTED = 5e-5
 FINE = Solver(rtol=1e-9)
 CLOSE = 1e-6
+# A hundredth of the absolute tolerance of the model: a curve may lie below it all the time.
+UNRESOLVED = 1e-10
 COLUMNS: dict[str, Any] = {
     "lag": dict.fromkeys(COMPARTMENTS, "LAG"),
     "bioavailability": dict.fromkeys(COMPARTMENTS, "F"),
@@ -202,7 +204,7 @@ def compare(model: Model, seed: int, number: int) -> None:
     for patient, (body, records) in enumerate(zip(drawn.models, drawn.records, strict=True)):
         expected = amounts(body, records, GRID)
         error = np.abs(values[: len(expected), patient] - expected).max()
-        assert error <= CLOSE * expected.max(), (patient, body, records)
+        assert error <= CLOSE * expected.max() + UNRESOLVED, (patient, body, records)
 
 
 def test_some_hundred_regimens(model: Model) -> None:
