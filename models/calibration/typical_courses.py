@@ -80,7 +80,7 @@ class Target:
 
 STEIN = "doi:10.1002/psp4.12388, Table 1, typical patient"
 MOFFITT = "doi:10.1098/rspb.2021.0229, median counts after axi-cel, relative to day 7"
-COUNT = "copies/ug convert to 12 to 320 cell/uL (science file 1): order of magnitude only"
+COUNT = "24,000 copies/ug are 12 to 320 cell/uL, by the conversion: order of magnitude only"
 # Four of five aplastic (below 10 per uL) means a typical count well below.
 RECALLED = "most patients of ELIANA were aplastic at 6 months (83 %, remembered, unverified)"
 BRIEF = "19-28z persists for weeks to a few months (remembered, unverified)"

@@ -170,7 +170,7 @@ class HBVRates(Parameters):
     )
     # antibody
     K_Ab: float = parameter(
-        99.4, "mIU/mL", "anti-HBs that halves infection", FIT, plausible=(0.4, 2.7), lower=1e-9
+        99.4, "mIU/mL", "anti-HBs that halves infection", FIT, plausible=(20.0, 500.0), lower=1e-9
     )
     d_Ab: float = parameter(
         0.033, "1/day", "clearance of IgG", Derived("ln 2 over the half-life of 21 d, rounded")

@@ -68,7 +68,12 @@ class Spread(Parameters):
     kappa: float = parameter(0.361, "1", "median of hbv.kappa", COHORTS)
     sd_kappa: float = parameter(0.614, "1", "sd of its logarithm", COHORTS)
     kappa_L: float = parameter(1.16, "1", "median of t_cell.kappa_L", COHORTS)
-    sd_kappa_L: float = parameter(0.54, "1", "sd of its logarithm", COHORTS)
+    sd_kappa_L: float = parameter(
+        0.54,
+        "1",
+        "sd of its logarithm",
+        Assumed("competence left in a course as Beta(3, 4) has it"),
+    )
     tau_L: float = parameter(87.5, "day", "median of t_cell.tau_L", COHORTS)
     sd_tau_L: float = parameter(0.423, "1", "sd of its logarithm", COHORTS)
     chop: float = parameter(

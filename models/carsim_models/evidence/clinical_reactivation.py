@@ -3,8 +3,8 @@
 Used by the calibration (models/calibration/reactivation.py): Li 2021, Wang 2020, Seto 2014, Cheng
 2003, the range of Kusumoto 2014, and Hui 2005 below 2,000 IU/mL. The rest is predicted. Each cohort
 with its own definition, visits, serostatus and antiviral; where its abstract does not say, the row
-says what was taken. Tolerances: those set before the calibration in the science notes, or the exact
-95 % interval of the counts.
+says what was taken. Tolerances: those set before the calibration, or the exact 95 % interval of
+the counts.
 
 There is no cohort of HBsAg-positive CAR-T patients without antiviral.
 """
@@ -27,6 +27,7 @@ from carsim_models.evidence.reactivation_cohorts import (
     antiviral,
     car_t_therapy,
     chemotherapy,
+    happened,
     run,
 )
 
@@ -128,12 +129,6 @@ def carriers_under_chemotherapy(*, steroid: bool, rituximab: bool) -> Courses:
 def found_in_trial(courses: Courses, definition: str, baseline: float | None = None) -> Array:
     """Day at which a CAR-T cohort from China finds reactivation, infinite without it."""
     return courses.reactivation(definition, baseline=baseline, detection_limit=ASSAY_OF_THE_TRIALS)
-
-
-def happened(days: Array, until: float = np.inf) -> Array:
-    """1 for an event by then, 0 without, NaN for a failed patient."""
-    event = np.isfinite(days) & (days <= until)
-    return np.where(np.isnan(days), np.nan, event.astype(np.float64))
 
 
 @check(

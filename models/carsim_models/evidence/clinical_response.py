@@ -344,7 +344,7 @@ def lee() -> Findings:
                 "1",
                 0.81,
                 correlation,
-                Cited("10.1016/S0140-6736(14)61403-3", "as quoted in the science notes"),
+                Cited("10.1016/S0140-6736(14)61403-3", "DOI as remembered"),
                 (0.6, 0.98),
             ),
         )

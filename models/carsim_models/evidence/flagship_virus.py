@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim import Cited, Infusion, Maximum, Solver, load_model, simulate
+from carsim import Cited, Derived, Infusion, Maximum, Solver, load_model, simulate
 from carsim.verification import Curve, Findings, check, near, within
 
 Array = NDArray[np.float64]
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 WHALLEY = Cited("10.1084/jem.193.7.847", "abstract")
 LEUNG = Cited("10.1002/hep.22658", "abstract")
 GOYAL = Cited("10.3390/v9110350", "abstract")
-SLOW = Cited("10.1093/infdis/jir269", "abstract; medians of other cohorts 0.05 to 0.10 a year")
+SLOW = Derived("medians of 0.05 to 0.10 a year after the first, abstracts such as PMID 26446756")
 
 
 @check("Acute infection of a host without immunity", kind="cohort fitted", model="cart_hbv")

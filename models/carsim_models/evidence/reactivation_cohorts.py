@@ -196,11 +196,12 @@ def _any_resolved(components: Sequence[Component]) -> bool:
     return any("hbv.E_0" in component.parameters for component in components)
 
 
+def happened(days: Array, until: float = np.inf) -> Array:
+    """1 for an event by then, 0 without, NaN for a failed patient."""
+    event = np.isfinite(days) & (days <= until)
+    return np.where(np.isnan(days), np.nan, event.astype(np.float64))
+
+
 def share(days: Array, until: float = np.inf) -> float:
     """Share of patients with an event by a day; failed patients do not count."""
-    known = ~np.isnan(days)
-    return (
-        float(np.mean(days[known] <= until))
-        if np.isfinite(until)
-        else float(np.mean(np.isfinite(days[known])))
-    )
+    return float(np.nanmean(happened(days, until)))
