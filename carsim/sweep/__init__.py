@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from carsim.sweep.block import BlockResult, compute_block
+from carsim.sweep.cost import Estimate, estimate
 from carsim.sweep.examples import examples
-from carsim.sweep.plan import Estimate, Plan, estimate, make_plan
+from carsim.sweep.plan import Plan, make_plan
 from carsim.sweep.rebuild import rebuild_sweep
 from carsim.sweep.result import Collector
 from carsim.sweep.run import run

@@ -1,114 +1,86 @@
-"""How a sweep is cut into blocks, and what it will cost.
+"""How a sweep is cut into blocks.
 
-Trajectories are numbered through: cell by cell in C order, patient by patient within a cell. A
-block is a range of these numbers; it knows everything it needs, so blocks can be computed in any
-order, by any process.
+A result is a box: the axes of the design, and the patients. A block is a chunk of it: whole
+along the last dimensions, a share of one, a single value of those before. So its trajectories,
+numbered through cell by cell in C order and patient by patient within a cell, are a range; and
+each block is one chunk of every stored array. It knows everything it needs, so blocks can be
+computed in any order, by any process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from carsim.errors import ScenarioError
-from carsim.sweep.memory import available_memory, spelled
 from carsim.sweep.sweep import Sweep
 
 LARGEST_BLOCK = 16_384
 SMALLEST_BLOCK = 256
 BLOCK_MEMORY = 64 * 1024**2
-MOST_TRAJECTORIES = 10**9
-SHARE_OF_MEMORY = 0.8
-#: Bytes of status, steps and rejected steps of a trajectory.
-BOOKKEEPING = 2 + 4 + 4
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep in blocks.
+    """A box in blocks.
 
     Parameters
     ----------
-    sweep : Sweep
-        What is simulated.
-    block_size : int
-        Trajectories in a block; the last one may be smaller.
+    shape : tuple of int
+        Size of each dimension: those of the design and, for a population, the patients.
+    chunks : tuple of int
+        Size of a block along each; the last along a dimension may be smaller.
     """
 
-    sweep: Sweep
-    block_size: int
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Number of blocks along each dimension."""
+        return tuple(-(-n // k) for n, k in zip(self.shape, self.chunks, strict=True))
 
     @property
     def n_blocks(self) -> int:
         """Number of blocks."""
-        return -(-self.sweep.n_trajectories // self.block_size)
+        return math.prod(self.counts)
+
+    @property
+    def n_trajectories(self) -> int:
+        """Number of trajectories in all blocks."""
+        return math.prod(self.shape)
+
+    @property
+    def block_size(self) -> int:
+        """Trajectories in a block; some are smaller."""
+        return math.prod(self.chunks)
+
+    def index(self, number: int) -> tuple[int, ...]:
+        """Where a block stands among the blocks along each dimension."""
+        if not 0 <= number < self.n_blocks:
+            raise IndexError(f"block {number} of {self.n_blocks}")
+        return tuple(int(k) for k in np.unravel_index(number, self.counts)) if self.shape else ()
+
+    def box(self, number: int) -> tuple[slice, ...]:
+        """Part of each dimension that a block covers."""
+        return tuple(
+            slice(k * size, min((k + 1) * size, total))
+            for k, size, total in zip(self.index(number), self.chunks, self.shape, strict=True)
+        )
 
     def block(self, number: int) -> range:
-        """Trajectories of one block."""
-        first = number * self.block_size
-        return range(first, min(first + self.block_size, self.sweep.n_trajectories))
+        """Trajectories of a block."""
+        box = self.box(number)
+        first = 0
+        for part, total in zip(box, self.shape, strict=True):
+            first = first * total + part.start
+        return range(first, first + math.prod(part.stop - part.start for part in box))
 
     def __iter__(self) -> Iterator[range]:
         return (self.block(number) for number in range(self.n_blocks))
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a sweep will take.
-
-    Attributes
-    ----------
-    cells, patients, trajectories : int
-        Cells, patients in each, and simulations in all.
-    variables : int
-        Numbers kept of each trajectory.
-    output : int
-        Bytes of the result.
-    block : int
-        Bytes of the largest block beside it.
-    available : int
-        Bytes that the machine has left.
-    """
-
-    cells: int
-    patients: int
-    trajectories: int
-    variables: int
-    output: int
-    block: int
-    available: int
-
-    def lines(self) -> list[str]:
-        """Say it in words."""
-        return [
-            f"{self.cells:,} cells x {self.patients:,} patients = "
-            f"{self.trajectories:,} trajectories",
-            f"{self.variables} numbers of each: a result of {spelled(self.output)}, computed in "
-            f"{spelled(self.output + self.block)} of memory ({spelled(self.available)} available)",
-        ]
-
-    def check(self) -> None:
-        """Refuse what cannot end well.
-
-        Raises
-        ------
-        ScenarioError
-            With the numbers.
-        """
-        what = " ".join(self.lines()[:1])
-        if self.trajectories > MOST_TRAJECTORIES:
-            raise ScenarioError(
-                f"sweep: {what} are more than {MOST_TRAJECTORIES:,}. Use fewer patients or "
-                f"values, or a latin_hypercube or sobol design in place of a grid."
-            )
-        if self.output + self.block > SHARE_OF_MEMORY * self.available:
-            raise ScenarioError(
-                f"sweep: {what}; the result needs {spelled(self.output + self.block)} of memory, "
-                f"of which {spelled(self.available)} are available. Use fewer patients or values, "
-                f"or keep fewer endpoints."
-            )
 
 
 def make_plan(sweep: Sweep, block_size: int | None = None) -> Plan:
@@ -119,52 +91,23 @@ def make_plan(sweep: Sweep, block_size: int | None = None) -> Plan:
     sweep : Sweep
         What is simulated.
     block_size : int, optional
-        Trajectories in a block; by default as many as need about 64 MB. Results do not depend
-        on it.
+        Most trajectories in a block; by default as many as need about 64 MB. Results do not
+        depend on it.
+
+    Raises
+    ------
+    ScenarioError
+        The block size is not positive.
     """
     if block_size is None:
-        fitting = int(BLOCK_MEMORY / _bytes_in_flight(sweep))
+        fitting = int(BLOCK_MEMORY / bytes_in_flight(sweep))
         block_size = max(SMALLEST_BLOCK, min(LARGEST_BLOCK, fitting))
     if block_size < 1:
         raise ScenarioError(f"sweep: block_size = {block_size} must be 1 or more.")
-    return Plan(sweep, block_size)
+    return Plan(sweep.shape, even_chunks(sweep.shape, block_size))
 
 
-def estimate(sweep: Sweep, block_size: int | None = None) -> Estimate:
-    """Work out what a sweep will take, without running it.
-
-    Parameters
-    ----------
-    sweep : Sweep
-        What would be simulated.
-    block_size : int, optional
-        As for `make_plan`.
-
-    Returns
-    -------
-    Estimate
-    """
-    from carsim.sweep.variables import sampled_dims, variables_of
-
-    variables = len(variables_of(sweep))
-    cells, patients, total = sweep.n_cells, sweep.n_patients, sweep.n_trajectories
-    coordinates = 16 * patients  # the patients' numbers and labels
-    shape = dict(zip(sweep.design.dims, sweep.design.shape, strict=True))
-    for dims in sampled_dims(sweep).values():
-        coordinates += 8 * patients * int(np.prod([shape[dim] for dim in dims], dtype=np.float64))
-    plan = make_plan(sweep, block_size)
-    return Estimate(
-        cells=cells,
-        patients=patients,
-        trajectories=total,
-        variables=variables,
-        output=total * (8 * variables + BOOKKEEPING) + coordinates,
-        block=int(min(plan.block_size, total) * _bytes_in_flight(sweep)),
-        available=available_memory(),
-    )
-
-
-def _bytes_in_flight(sweep: Sweep) -> float:
+def bytes_in_flight(sweep: Sweep) -> float:
     """Memory of one trajectory while it is computed."""
     model = sweep.scenario.model
     needs = sweep.requirements(sweep.scenario).values()
@@ -174,3 +117,30 @@ def _bytes_in_flight(sweep: Sweep) -> float:
     # Parameters and states exist as given, as checked, and as the engine's own copy.
     numbers = 4 * len(model.parameters) + 5 * len(model.states)
     return 8.0 * (numbers + 2 * len(outputs) * len(times) + 2 * metrics + 64)
+
+
+def even_chunks(shape: Sequence[int], block_size: int) -> tuple[int, ...]:
+    """Whole dimensions from the last on, then an even share of one, then single values.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Size of each dimension.
+    block_size : int
+        Most elements in a block.
+
+    Returns
+    -------
+    tuple of int
+        Size of a block along each dimension.
+    """
+    chunks = [1] * len(shape)
+    room = block_size
+    for k in reversed(range(len(shape))):
+        # Even shares: 20,000 patients are two blocks of 10,000, not one of 16,384 and a rest.
+        parts = -(-shape[k] // room)
+        chunks[k] = -(-shape[k] // parts)
+        if parts > 1:
+            break
+        room //= shape[k]
+    return tuple(chunks)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from carsim.sweep.block import compute_block
-from carsim.sweep.plan import estimate, make_plan
+from carsim.sweep.cost import estimate
+from carsim.sweep.plan import make_plan
 from carsim.sweep.result import Collector
 from carsim.sweep.sweep import Sweep
 
@@ -45,12 +46,13 @@ def run(
     KeyboardInterrupt
         After the running block has stopped; nothing is kept.
     """
-    estimate(sweep, block_size).check()
-    collector = Collector(sweep)
+    estimate(sweep, block_size).check_memory()
+    plan = make_plan(sweep, block_size)
+    collector = Collector(sweep, plan)
     total = sweep.n_trajectories
-    for trajectories in make_plan(sweep, block_size):
+    for number, trajectories in enumerate(plan):
         report = None if progress is None else _from(progress, trajectories.start, total)
-        collector.add(compute_block(sweep, trajectories, report))
+        collector.add(number, compute_block(sweep, trajectories, report))
         if progress is not None:
             progress(trajectories.stop, total)
     return collector.dataset()

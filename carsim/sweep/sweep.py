@@ -92,6 +92,17 @@ class Sweep:
         return self.n_cells * self.n_patients
 
     @property
+    def dims(self) -> tuple[str, ...]:
+        """Dimensions of the result: those of the design and, for a population, ``patient``."""
+        return (*self.design.dims, *(("patient",) if self.scenario.is_ensemble else ()))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of each dimension of the result."""
+        patients = (self.n_patients,) if self.scenario.is_ensemble else ()
+        return (*self.design.shape, *patients)
+
+    @property
     def vectors(self) -> tuple[Axis, ...]:
         """Axes that only change numbers, so that their cells are solved together."""
         return tuple(axis for axis in self.design.axes if is_vector(self.scenario, axis))

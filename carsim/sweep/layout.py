@@ -1,0 +1,196 @@
+"""What a result holds: names, dimensions and words of its arrays, and where blocks go in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carsim.engine.status import Status
+from carsim.errors import ScenarioError
+from carsim.sweep.axes import unit_of, words_of
+from carsim.sweep.block import BlockResult
+from carsim.sweep.plan import Plan
+from carsim.sweep.sweep import Sweep
+from carsim.sweep.variables import label_dims, sampled_dims, variables_of
+from carsim.units import udunits
+
+Field: TypeAlias = Literal["values", "sampled", "component", "status", "n_steps", "n_rejected"]
+#: Folder of a store that holds what is not an array.
+RECORDS = "carsim"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One array of a result that blocks are written into.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the result.
+    part, key : str
+        Field of a `BlockResult` that it comes from, and entry there if that is a mapping.
+    dims : tuple of str
+        Its dimensions, in the order of the result's.
+    dtype : numpy.dtype
+        float64, int16, int32, or object for text.
+    fill : float, int or str
+        What is there before a block is.
+    attributes : dict
+        Unit, words, flags.
+    coordinate : bool
+        Whether it describes the patients rather than what happened to them.
+    labels : tuple of str
+        Texts by number, for the component of a mixture.
+    """
+
+    name: str
+    part: Field
+    key: str
+    dims: tuple[str, ...]
+    dtype: np.dtype[Any]
+    fill: float | int | str
+    attributes: dict[str, Any] = field(hash=False)
+    coordinate: bool = False
+    labels: tuple[str, ...] = ()
+
+    def of(self, block: BlockResult) -> NDArray[Any]:
+        """Numbers or texts of all trajectories of a block, shape (n,)."""
+        found = getattr(block, self.part)
+        values: NDArray[Any] = found[self.key] if self.key else found
+        # References to a few texts, instead of as many texts as patients.
+        return np.array(self.labels, dtype=object)[values] if self.labels else values
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The arrays of a result.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        Dimensions of the result.
+    shape : tuple of int
+        Their sizes.
+    variables : tuple of Variable
+        Everything that blocks fill.
+    """
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    variables: tuple[Variable, ...]
+
+    def of(self, variable: Variable, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Those of some numbers, one for each dimension, that belong to a variable."""
+        by_name = dict(zip(self.dims, sizes, strict=True))
+        return tuple(by_name[dim] for dim in variable.dims)
+
+    def regions(self, plan: Plan, number: int) -> Iterator[tuple[Variable, tuple[slice, ...]]]:
+        """Arrays that a block fills, and where.
+
+        An array without some of the dimensions (a parameter drawn once for all cells) is filled by
+        the blocks that stand first along these, so that every chunk has one writer.
+        """
+        box = dict(zip(self.dims, plan.box(number), strict=True))
+        for variable in self.variables:
+            if all(box[dim].start == 0 for dim in self.dims if dim not in variable.dims):
+                yield variable, tuple(box[dim] for dim in variable.dims)
+
+    def pieces(
+        self, plan: Plan, number: int, block: BlockResult
+    ) -> Iterator[tuple[Variable, tuple[slice, ...], NDArray[Any]]]:
+        """Arrays that a block fills, where, and with what."""
+        shape = tuple(part.stop - part.start for part in plan.box(number))
+        for variable, region in self.regions(plan, number):
+            first = tuple(slice(None) if dim in variable.dims else 0 for dim in self.dims)
+            yield variable, region, variable.of(block).reshape(shape)[first]
+
+
+def layout_of(sweep: Sweep) -> Layout:
+    """Work out the arrays of a sweep's result, without simulating.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        What is simulated.
+
+    Raises
+    ------
+    ScenarioError
+        Two of them have the same name.
+    """
+    number, count, code = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.int16)
+    model = sweep.scenario.model
+    about = variables_of(sweep)
+    if RECORDS in about or RECORDS in sweep.dims:
+        raise ScenarioError(f"sweep: the name '{RECORDS}' is taken. Choose another.")
+    found = [
+        Variable(name, "values", name, sweep.dims, number, np.nan, described(it.unit, it.long_name))
+        for name, it in about.items()
+    ]
+    codes = sorted(Status)
+    flags = {
+        "long_name": "how the integration ended",
+        "flag_values": np.array([int(code) for code in codes], dtype=np.int16),
+        "flag_meanings": " ".join(code.name.lower() for code in codes),
+    }
+    accepted = {"units": "1", "long_name": "accepted steps"}
+    rejected = {"units": "1", "long_name": "rejected steps"}
+    found += [
+        Variable("status", "status", "", sweep.dims, code, int(Status.NOT_RUN), flags),
+        Variable("n_steps", "n_steps", "", sweep.dims, count, 0, accepted),
+        Variable("n_rejected", "n_rejected", "", sweep.dims, count, 0, rejected),
+    ]
+    taken = {*about, *(axis.name for axis in sweep.design.axes), *sweep.dims}
+    for name, dims in sampled_dims(sweep).items():
+        key = f"parameter:{name}" if name in taken else name
+        words = described(model.unit_of(name), model.words_of(name))
+        whole = (*dims, "patient")
+        found.append(Variable(key, "sampled", name, whole, number, np.nan, words, coordinate=True))
+    labelled = label_dims(sweep)
+    if labelled is not None:
+        population = sweep.scenario.population
+        assert population is not None
+        assert population.mixture is not None
+        name, whole = population.mixture.name, (*labelled, "patient")
+        words = {"long_name": name.replace("_", " ")}
+        labels = tuple(population.mixture.labels)
+        text = np.dtype(object)
+        found.append(Variable(name, "component", "", whole, text, "", words, True, labels))
+    return Layout(sweep.dims, sweep.shape, tuple(found))
+
+
+def axis_coordinates(sweep: Sweep) -> dict[str, tuple[tuple[str, ...], Any, dict[str, Any]]]:
+    """Values of the axes: coordinates that are known before anything is simulated.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        What is simulated.
+
+    Returns
+    -------
+    dict of str to (dims, values, attributes)
+    """
+    coordinates: dict[str, tuple[tuple[str, ...], Any, dict[str, Any]]] = {}
+    is_grid = sweep.design.dims != ("point",)
+    columns = sweep.design.columns(np.arange(sweep.n_cells)) if not is_grid else {}
+    for axis in sweep.design.axes:
+        unit = unit_of(sweep.scenario, axis.path)
+        about = {"long_name": words_of(sweep.scenario, axis), "path": axis.path}
+        if unit:
+            about = {**described(unit, about["long_name"]), "path": axis.path}
+        values = axis.levels if is_grid else columns[axis.path]
+        dim = axis.name if is_grid else "point"
+        coordinates[axis.name] = (dim,), values, about
+    if not is_grid:
+        coordinates["point"] = ("point",), np.arange(sweep.n_cells), {"long_name": "point"}
+    return coordinates
+
+
+def described(unit: str, words: str) -> dict[str, Any]:
+    """Attributes of a variable: UDUNITS, the model's own spelling, words."""
+    return {"units": udunits(unit), "carsim_units": unit, "long_name": words}
