@@ -28,7 +28,7 @@ from carsim.sweep.rebuild import rebuild_design
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Citations", "Number", "cite", "open_result"]
+__all__ = ["Citations", "Number", "cite"]
 
 # The facts of CITATION.cff, which does not come with an installed package; a test compares.
 AUTHOR = "The carsim developers"
@@ -213,43 +213,6 @@ def cite(result: xr.Dataset) -> Citations:
         given=tuple(given),
         note=note,
     )
-
-
-def open_result(path: str | Path) -> xr.Dataset:
-    """Open a result file for reading its attributes.
-
-    Parameters
-    ----------
-    path : str or Path
-        A netCDF file that ``carsim run`` or ``carsim sweep`` wrote.
-
-    Returns
-    -------
-    xarray.Dataset
-
-    Raises
-    ------
-    CarsimError
-        No such file, or not a netCDF4 file that carsim wrote.
-    """
-    import xarray as xr
-
-    file = Path(path)
-    if not file.is_file():
-        raise CarsimError(f"{path}: there is no such file. Give the result.nc of a run or sweep.")
-    try:
-        with xr.open_dataset(file, engine="h5netcdf") as dataset:
-            attributes = dict(dataset.attrs)
-    except (OSError, ValueError, KeyError) as error:
-        raise CarsimError(
-            f"{path}: cannot be read as netCDF4 ({error}). Give the result.nc of a run or sweep."
-        ) from None
-    if "scenario" not in attributes:
-        raise CarsimError(
-            f"{path}: carsim did not write this file: it has no attribute 'scenario'. Give the "
-            "result.nc of a run or sweep."
-        )
-    return xr.Dataset(attrs=attributes)
 
 
 def _scenario(result: xr.Dataset) -> tuple[Scenario, str]:

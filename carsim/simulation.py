@@ -10,13 +10,14 @@ import numpy as np
 
 from carsim.dataset import assemble, describe_failure
 from carsim.engine.integrate import LOG_CAPACITY, integrate
-from carsim.engine.plan import Progress, Rules, Trajectories
+from carsim.engine.plan import Rules, Trajectories
 from carsim.engine.status import Status
 from carsim.errors import ScenarioError, SolverError
 from carsim.kernels.compile import compile_model
 from carsim.metrics import Metric
 from carsim.model import Model
 from carsim.population import Population
+from carsim.progress import Progress, counted_from
 from carsim.registry import load_model
 from carsim.scenario import Prepared, Scenario, Solver, prepare
 from carsim.therapy import Item, most_actions
@@ -215,7 +216,7 @@ def solve_all(
     lane_steps = 0
     for first in range(0, total, size):
         last = min(first + size, total)
-        report = None if progress is None else _shifted(progress, first, total)
+        report = counted_from(progress, first, total)
         part = solve(prepared, first, last, progress=report, cancel=cancel)
         lane_steps += part.lane_steps
         _copy_into(whole, part, first, last, total)
@@ -235,13 +236,6 @@ def _copy_into(
         if field.name not in whole:
             whole[field.name] = np.empty(shape, values.dtype)
         whole[field.name][(slice(None),) * axis + (slice(first, last),)] = values
-
-
-def _shifted(progress: Progress, first: int, total: int) -> Progress:
-    def report(done: int, _: int) -> None:
-        progress(first + done, total)
-
-    return report
 
 
 def _patients_at_a_time(prepared: Prepared) -> int:

@@ -14,8 +14,11 @@ from carsim.cli.catalogue import catalogue, models, show
 from carsim.cli.check import check
 from carsim.cli.cite import cite
 from carsim.cli.exit_codes import BAD_INPUT, INTERRUPTED
+from carsim.cli.export import export
+from carsim.cli.rerun import rerun
 from carsim.cli.run import run
 from carsim.cli.sensitivity_local import sensitivity_local
+from carsim.cli.status import status
 from carsim.cli.sweep import sweep
 from carsim.cli.verify import verify
 
@@ -34,8 +37,9 @@ class Commands(click.Group):
         except CarsimError as error:
             click.echo(f"carsim {ctx.invoked_subcommand}: {' '.join(str(error).split())}", err=True)
             ctx.exit(BAD_INPUT)
-        except KeyboardInterrupt:
-            click.echo(f"carsim {ctx.invoked_subcommand}: interrupted; nothing written.", err=True)
+        except KeyboardInterrupt as stop:
+            words = str(stop) or "interrupted; nothing written."
+            click.echo(f"carsim {ctx.invoked_subcommand}: {words}", err=True)
             ctx.exit(INTERRUPTED)
 
 
@@ -50,6 +54,9 @@ def main() -> None:
 
 main.add_command(run)
 main.add_command(sweep)
+main.add_command(status)
+main.add_command(rerun)
+main.add_command(export)
 main.add_command(models)
 main.add_command(show)
 main.add_command(check)

@@ -70,6 +70,30 @@ def plan_target(out: str | None, config_file: str, overwrite: bool) -> Target:
     return Target(folder, result, alone)
 
 
+def plan_store(out: str | None, config_file: str, resume: bool, overwrite: bool) -> Target:
+    """Decide where the store of a sweep goes, and refuse early what would fail late.
+
+    Parameters
+    ----------
+    out : str or None
+        ``--out``: a folder; ``results/NAME`` by default.
+    config_file : str
+        The config file, whose name the default takes.
+    resume, overwrite : bool
+        What may happen with a store that is there.
+    """
+    from carsim.sweep import is_store
+
+    given = out if out is not None else str(Path("results") / Path(config_file).stem)
+    folder = plan_folder(given)
+    if is_store(folder) and not resume and not overwrite:
+        raise ConfigError(
+            f"{folder} holds a sweep already. Go on with it (--resume), replace it (--overwrite), "
+            f"or choose another --out."
+        )
+    return Target(folder, folder, False)
+
+
 def plan_folder(out: str) -> Path:
     """Take ``--out`` for a folder, and refuse early what would fail late.
 

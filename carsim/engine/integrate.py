@@ -41,7 +41,6 @@ from carsim.engine.plan import (
     Courses,
     FloatArray,
     IntArray,
-    Progress,
     Reductions,
     Rules,
     Save,
@@ -52,6 +51,7 @@ from carsim.engine.program import Program
 from carsim.engine.records import Log, Patients, Schedule, Therapy, Wanted, Written
 from carsim.engine.status import Status
 from carsim.engine.tableaus import METHODS
+from carsim.progress import Progress
 
 LOG_CAPACITY = 64
 MOST_STARTED = 32

@@ -9,6 +9,17 @@ from carsim.sweep.plan import Plan, make_plan
 from carsim.sweep.rebuild import rebuild_sweep
 from carsim.sweep.result import Collector
 from carsim.sweep.run import run
+from carsim.sweep.store import (
+    StoreStatus,
+    damaged_blocks,
+    digest,
+    is_store,
+    open_result,
+    read_status,
+    remove_store,
+    rerun,
+    run_to_store,
+)
 from carsim.sweep.sweep import Sweep
 from carsim.sweep.variables import variables_of
 
@@ -17,12 +28,21 @@ __all__ = [
     "Collector",
     "Estimate",
     "Plan",
+    "StoreStatus",
     "Sweep",
     "compute_block",
+    "damaged_blocks",
+    "digest",
     "estimate",
     "examples",
+    "is_store",
     "make_plan",
+    "open_result",
+    "read_status",
     "rebuild_sweep",
+    "remove_store",
+    "rerun",
     "run",
+    "run_to_store",
     "variables_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from carsim.dataset import describe_failure
 from carsim.engine.plan import Trajectories
 from carsim.engine.status import Status
 from carsim.population import Cohort, Population
+from carsim.progress import Progress, counted_from
 from carsim.scenario import Prepared, Scenario, prepare
 from carsim.sweep.axes import put_vectors, replaced
 from carsim.sweep.sweep import Sweep
@@ -19,7 +20,6 @@ from carsim.sweep.variables import Needs, evaluate, needs_of
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def compute_block(
     done = 0
     for part in _parts(sweep, trajectories):
         prepared = prepare(part.scenario, part.cohort)
-        solved = solve(prepared, progress=_shifted(progress, done, n))
+        solved = solve(prepared, progress=counted_from(progress, done, n))
         done += len(part.rows)
         status[part.rows] = solved.status
         steps[part.rows] = solved.n_steps
@@ -225,14 +225,3 @@ def _column(columns: dict[str, Array], name: str, n: int) -> Array:
     if name not in columns:
         columns[name] = np.full(n, np.nan)
     return columns[name]
-
-
-def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
-    if progress is None:
-        return None
-    report = progress
-
-    def shifted(done: int, _: int) -> None:
-        report(before + done, total)
-
-    return shifted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -83,30 +83,51 @@ class Layout:
     shape: tuple[int, ...]
     variables: tuple[Variable, ...]
 
+    @property
+    def arrays(self) -> dict[str, tuple[str, ...]]:
+        """Dimensions of each array, by name."""
+        return {variable.name: variable.dims for variable in self.variables}
+
     def of(self, variable: Variable, sizes: tuple[int, ...]) -> tuple[int, ...]:
         """Those of some numbers, one for each dimension, that belong to a variable."""
         by_name = dict(zip(self.dims, sizes, strict=True))
         return tuple(by_name[dim] for dim in variable.dims)
 
-    def regions(self, plan: Plan, number: int) -> Iterator[tuple[Variable, tuple[slice, ...]]]:
-        """Arrays that a block fills, and where.
-
-        An array without some of the dimensions (a parameter drawn once for all cells) is filled by
-        the blocks that stand first along these, so that every chunk has one writer.
-        """
-        box = dict(zip(self.dims, plan.box(number), strict=True))
-        for variable in self.variables:
-            if all(box[dim].start == 0 for dim in self.dims if dim not in variable.dims):
-                yield variable, tuple(box[dim] for dim in variable.dims)
-
-    def pieces(
-        self, plan: Plan, number: int, block: BlockResult
-    ) -> Iterator[tuple[Variable, tuple[slice, ...], NDArray[Any]]]:
-        """Arrays that a block fills, where, and with what."""
+    def pieces(self, plan: Plan, number: int, block: BlockResult) -> dict[str, NDArray[Any]]:
+        """What a block writes into each of the arrays that it fills."""
         shape = tuple(part.stop - part.start for part in plan.box(number))
-        for variable, region in self.regions(plan, number):
-            first = tuple(slice(None) if dim in variable.dims else 0 for dim in self.dims)
-            yield variable, region, variable.of(block).reshape(shape)[first]
+        found = {}
+        filled = {name for name, _ in regions(self.dims, self.arrays, plan, number)}
+        for variable in self.variables:
+            if variable.name in filled:
+                first = tuple(slice(None) if dim in variable.dims else 0 for dim in self.dims)
+                found[variable.name] = variable.of(block).reshape(shape)[first]
+        return found
+
+
+def regions(
+    dims: tuple[str, ...], arrays: Mapping[str, tuple[str, ...]], plan: Plan, number: int
+) -> Iterator[tuple[str, tuple[slice, ...]]]:
+    """Arrays that a block fills, and where.
+
+    An array without some of the dimensions (a parameter drawn once for all cells) is filled by the
+    blocks that stand first along these, so that every chunk has one writer.
+
+    Parameters
+    ----------
+    dims : tuple of str
+        Dimensions of the result.
+    arrays : mapping of str to tuple of str
+        Dimensions of each array, by name.
+    plan : Plan
+        The blocks.
+    number : int
+        Number of one.
+    """
+    box = dict(zip(dims, plan.box(number), strict=True))
+    for name, own in arrays.items():
+        if all(box[dim].start == 0 for dim in dims if dim not in own):
+            yield name, tuple(box[dim] for dim in own)
 
 
 def layout_of(sweep: Sweep) -> Layout:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.sweep.block import BlockResult
-from carsim.sweep.layout import axis_coordinates, layout_of
+from carsim.sweep.layout import axis_coordinates, layout_of, regions
 from carsim.sweep.plan import Plan
 from carsim.sweep.provenance import failures, provenance
 from carsim.sweep.sweep import Sweep
@@ -49,8 +49,9 @@ class Collector:
         block : BlockResult
             Result of `compute_block`.
         """
-        for variable, region, values in self.layout.pieces(self.plan, number, block):
-            self.arrays[variable.name][region] = values
+        pieces = self.layout.pieces(self.plan, number, block)
+        for name, region in regions(self.layout.dims, self.layout.arrays, self.plan, number):
+            self.arrays[name][region] = pieces[name]
         self.statuses.update(block.status.tolist())
         if block.failure:
             self.first_failure = min(self.first_failure, (block.trajectories.start, block.failure))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from carsim.progress import Progress, counted_from
 from carsim.sweep.block import compute_block
 from carsim.sweep.cost import estimate
 from carsim.sweep.plan import make_plan
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def run(
     sweep: Sweep,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     block_size: int | None = None,
 ) -> xr.Dataset:
     """Simulate all cells of a sweep.
@@ -51,17 +51,8 @@ def run(
     collector = Collector(sweep, plan)
     total = sweep.n_trajectories
     for number, trajectories in enumerate(plan):
-        report = None if progress is None else _from(progress, trajectories.start, total)
+        report = counted_from(progress, trajectories.start, total)
         collector.add(number, compute_block(sweep, trajectories, report))
         if progress is not None:
             progress(trajectories.stop, total)
     return collector.dataset()
-
-
-def _from(
-    progress: Callable[[int, int], None], first: int, total: int
-) -> Callable[[int, int], None]:
-    def report(done: int, _: int) -> None:
-        progress(first + done, total)
-
-    return report

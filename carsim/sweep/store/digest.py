@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,6 @@ from carsim.sweep.plan import Plan, even_chunks
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from carsim.sweep.layout import Variable
 
 AT_A_TIME = 2**18  # numbers read at a time
 
@@ -34,17 +32,17 @@ def content(values: NDArray[Any]) -> bytes:
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
 
 
-def block_digest(pieces: Iterable[tuple[Variable, NDArray[Any]]]) -> str:
+def block_digest(pieces: Mapping[str, NDArray[Any]]) -> str:
     """SHA-256 of everything that a block writes.
 
     Parameters
     ----------
-    pieces : iterable of (Variable, array)
-        In the order of the layout.
+    pieces : mapping of str to array
+        By name of the array.
     """
     digest = hashlib.sha256()
-    for variable, values in pieces:
-        digest.update(json.dumps([variable.name, list(values.shape)]).encode())
+    for name, values in sorted(pieces.items()):
+        digest.update(json.dumps([name, list(values.shape)]).encode())
         digest.update(content(values))
     return digest.hexdigest()
 

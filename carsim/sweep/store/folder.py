@@ -19,7 +19,6 @@ import json
 import os
 import shutil
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,12 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import CarsimError
-from carsim.sweep.block import BlockResult
-from carsim.sweep.layout import RECORDS, Layout, Variable, axis_coordinates, layout_of
+from carsim.sweep.layout import RECORDS, axis_coordinates, layout_of, regions
 from carsim.sweep.plan import Plan, make_plan
-from carsim.sweep.provenance import failures, model_files, provenance
+from carsim.sweep.provenance import model_files, provenance
 from carsim.sweep.store.digest import block_digest
-from carsim.sweep.store.journal import Contents, Entry, Journal
+from carsim.sweep.store.journal import Contents, Journal
 from carsim.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -47,38 +45,54 @@ GROUP = "zarr.json"
 
 
 class Store:
-    """A folder that blocks of one sweep are written into.
+    """A folder that blocks of one sweep are written into, as it stands on the disk.
 
     Parameters
     ----------
     folder : Path
-        The folder; made by `create`.
-    sweep : Sweep
-        What is simulated.
+        Made by `create`.
+
+    Attributes
+    ----------
     plan : Plan
-        Its blocks: the chunks of the arrays.
+        The blocks: chunks of the arrays.
+    arrays : dict of str to zarr.Array
+        The arrays that blocks fill.
+
+    Raises
+    ------
+    CarsimError
+        The folder is no store.
     """
 
-    def __init__(self, folder: Path, sweep: Sweep, plan: Plan) -> None:
+    def __init__(self, folder: Path) -> None:
         import zarr
 
-        self.folder, self.sweep, self.plan = folder, sweep, plan
-        self.layout: Layout = layout_of(sweep)
-        # Not through the group: the arrays of a finished layout never change.
+        head = read_journal(folder).head
+        self.folder = folder
+        self.dims: tuple[str, ...] = tuple(head["dims"])
+        self.plan = Plan(tuple(head["shape"]), tuple(head["chunks"]))
         self.arrays: dict[str, zarr.Array[Any]] = {
-            each.name: zarr.open_array(folder / each.name, mode="r+", zarr_format=3)
-            for each in self.layout.variables
+            # A chunk that is all fill is a file like any other: a file that is missing is lost.
+            name: zarr.open_array(folder / name, mode="r+", zarr_format=3).with_config(
+                {"write_empty_chunks": True}
+            )
+            for name in head["arrays"]
+        }
+        self._dims_of = {
+            name: tuple(map(str, array.metadata.dimension_names or ()))  # type: ignore[union-attr]
+            for name, array in self.arrays.items()
         }
 
-    def write(self, number: int, block: BlockResult) -> str:
+    def write(self, number: int, pieces: Mapping[str, NDArray[Any]]) -> str:
         """Write a block's chunks, to the disk and not only to the system's memory.
 
         Parameters
         ----------
         number : int
             Its number in the plan.
-        block : BlockResult
-            Result of `carsim.sweep.compute_block`.
+        pieces : mapping of str to array
+            What it writes, see `carsim.sweep.layout.Layout.pieces`.
 
         Returns
         -------
@@ -90,53 +104,56 @@ class Store:
         OSError
             No space left, no permission.
         """
-        pieces = list(self.layout.pieces(self.plan, number, block))
         folders = set()
-        for variable, region, values in pieces:
-            self.arrays[variable.name][region] = values
-            file = self.folder / variable.name / _chunk_file(self.arrays[variable.name], region)
+        for name, region in self._regions(number):
+            self.arrays[name][region] = pieces[name]
+            file = self._file(name, region)
             _flush(file)
             folders.add(file.parent)
         for folder in folders:
             _flush(folder)
-        return block_digest((variable, values) for variable, _, values in pieces)
+        return block_digest(pieces)
 
     def digest_of(self, number: int) -> str:
         """Digest of what the folder holds of a block; empty if it cannot be read."""
+        pieces = {}
         try:
-            return block_digest(list(self._read(number)))
-        except (OSError, ValueError, RuntimeError, KeyError):
+            for name, region in self._regions(number):
+                if not self._file(name, region).is_file():
+                    return ""  # Zarr would read the fill value
+                pieces[name] = np.asarray(self.arrays[name][region])
+        except (OSError, ValueError, RuntimeError):
             return ""
+        return block_digest(pieces)
 
-    def _read(self, number: int) -> Iterator[tuple[Variable, NDArray[Any]]]:
-        for variable, region in self.layout.regions(self.plan, number):
-            array = self.arrays[variable.name]
-            if not (self.folder / variable.name / _chunk_file(array, region)).is_file():
-                # Zarr would return the fill value.
-                raise FileNotFoundError(variable.name)
-            yield variable, np.asarray(array[region])
+    def _regions(self, number: int) -> Iterator[tuple[str, tuple[slice, ...]]]:
+        return regions(self.dims, self._dims_of, self.plan, number)
 
-    def finish(self, entries: Mapping[int, Entry]) -> None:
-        """Say in the group's attributes how many trajectories failed, and how the first did.
+    def _file(self, name: str, region: tuple[slice, ...]) -> Path:
+        array = self.arrays[name]
+        chunk = tuple(part.start // size for part, size in zip(region, array.chunks, strict=True))
+        return self.folder / name / array.metadata.encode_chunk_key(chunk)
 
-        Parameters
-        ----------
-        entries : mapping of int to Entry
-            Of all blocks.
-        """
-        statuses: Counter[int] = Counter()
-        for entry in entries.values():
-            statuses.update({int(code): n for code, n in entry.statuses.items()})
-        first = next((each.failure for _, each in sorted(entries.items()) if each.failure), "")
-        failed = failures(statuses, first, self.plan.n_trajectories)
-        if failed:
-            group = json.loads((self.folder / GROUP).read_text())
-            group["attributes"]["failures"] = failed
-            partial = self.folder / f"{GROUP}.partial"
-            partial.write_text(json.dumps(group, indent=2))
-            _flush(partial)
-            os.replace(partial, self.folder / GROUP)
-        _flush(self.folder)
+
+def describe_failures(folder: Path, failed: str) -> None:
+    """Say in the group's attributes how many trajectories failed, and how the first did.
+
+    Parameters
+    ----------
+    folder : Path
+        The store.
+    failed : str
+        Words about it; nothing is written if there are none.
+    """
+    if not failed:
+        return
+    group = json.loads((folder / GROUP).read_text())
+    group["attributes"]["failures"] = failed
+    partial = folder / f"{GROUP}.partial"
+    partial.write_text(json.dumps(group, indent=2))
+    _flush(partial)
+    os.replace(partial, folder / GROUP)
+    _flush(folder)
 
 
 def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
@@ -166,7 +183,7 @@ def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
         # Begun and not made whole; or somebody else's.
         if "carsim_version" not in attributes_of(folder):
             raise CarsimError(f"{folder}: holds a Zarr group that is not carsim's. Choose another.")
-        remove(folder)
+        _remove(folder)
     plan = make_plan(sweep, block_size)
     layout = layout_of(sweep)
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,8 +198,6 @@ def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
                 fill_value=each.fill,
                 dimension_names=each.dims,
                 attributes=_plain(each.attributes),
-                # A chunk that is all NaN is a file like any other: a file that is missing is lost.
-                config={"write_empty_chunks": True},
             )
         for name, (dims, values, attributes) in axis_coordinates(sweep).items():
             values = np.asarray(values)
@@ -208,8 +223,16 @@ def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
         file.write_bytes(source)
     for file in folder.rglob("*"):
         _flush(file)
-    Journal(folder / JOURNAL).begin({"blocks": plan.n_blocks, "chunks": list(plan.chunks)})
-    return Store(folder, sweep, plan)
+    Journal(folder / JOURNAL).begin(
+        {
+            "blocks": plan.n_blocks,
+            "dims": list(layout.dims),
+            "shape": list(plan.shape),
+            "chunks": list(plan.chunks),
+            "arrays": list(layout.arrays),
+        }
+    )
+    return Store(folder)
 
 
 def read_journal(folder: Path) -> Contents:
@@ -245,11 +268,6 @@ def is_store(folder: Path) -> bool:
     return (folder / JOURNAL).is_file()
 
 
-def plan_of(folder: Path, layout: Layout) -> Plan:
-    """Blocks of a store that exists."""
-    return Plan(layout.shape, tuple(read_journal(folder).head["chunks"]))
-
-
 def sweep_partial_files(folder: Path) -> int:
     """Remove what a killed process left of files that it was writing; return how many."""
     left = [file for file in folder.glob("*/c/**/*.partial") if file.is_file()]
@@ -258,9 +276,26 @@ def sweep_partial_files(folder: Path) -> int:
     return len(left)
 
 
-def remove(folder: Path) -> None:
-    """Remove a store, and nothing else that stands in its folder."""
-    arrays = [file.parent for file in folder.glob(f"*/{GROUP}")]
+def remove_store(folder: Path) -> None:
+    """Remove a store, and nothing else that stands in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The store; nothing happens if there is none.
+
+    Raises
+    ------
+    CarsimError
+        A process is writing to it.
+    """
+    if (folder / RECORDS).is_dir():
+        with locked(folder):
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    arrays = [file.parent for file in folder.glob(f"*/{GROUP}") if file.parent.name != RECORDS]
     # The journal first: what is left of an interrupted removal is no store.
     (folder / JOURNAL).unlink(missing_ok=True)
     for each in arrays:
@@ -307,11 +342,6 @@ def is_locked(folder: Path) -> bool:
             return False
     except CarsimError:
         return True
-
-
-def _chunk_file(array: zarr.Array[Any], region: tuple[slice, ...]) -> str:
-    chunk = tuple(part.start // size for part, size in zip(region, array.chunks, strict=True))
-    return array.metadata.encode_chunk_key(chunk)
 
 
 def _flush(path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -52,6 +53,20 @@ class Entry:
     failure: str = ""
     by: str = ""
     at: str = ""
+
+
+def statuses_of(entries: Mapping[int, Entry]) -> Counter[int]:
+    """Number of trajectories by status, over blocks.
+
+    Parameters
+    ----------
+    entries : mapping of int to Entry
+        By number of the block.
+    """
+    counts: Counter[int] = Counter()
+    for entry in entries.values():
+        counts.update({int(code): n for code, n in entry.statuses.items()})
+    return counts
 
 
 @dataclass

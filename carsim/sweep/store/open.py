@@ -42,10 +42,17 @@ def open_result(path: Path | str) -> xr.Dataset:
         hint = f" Did you mean {files[0]}?" if files else ""
         raise CarsimError(f"{path}: is a folder without the result of a sweep.{hint}")
     if not path.exists():
-        raise CarsimError(f"{path}: does not exist. Give a sweep's folder or a netCDF file.")
+        raise CarsimError(f"{path}: there is no such file. Give a sweep's folder or a .nc file.")
     try:
-        return xr.open_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError) as error:
+        found = xr.open_dataset(path, engine="h5netcdf")
+    except (OSError, ValueError, KeyError) as error:
         raise CarsimError(
-            f"{path}: is not a netCDF file ({error}). Give a sweep's folder or a netCDF file."
+            f"{path}: cannot be read as netCDF4 ({error}). Give a sweep's folder or a .nc file."
         ) from None
+    if "scenario" not in found.attrs:
+        found.close()
+        raise CarsimError(
+            f"{path}: carsim did not write this file: it has no attribute 'scenario'. Give a "
+            f"sweep's folder or the .nc file of a run."
+        )
+    return found

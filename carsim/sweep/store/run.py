@@ -8,34 +8,35 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from carsim.errors import CarsimError, ScenarioError
+from carsim.progress import Progress, counted_from
 from carsim.sweep.block import compute_block
 from carsim.sweep.cost import estimate
-from carsim.sweep.plan import Plan
+from carsim.sweep.layout import layout_of
+from carsim.sweep.provenance import failures
 from carsim.sweep.store import folder as folders
 from carsim.sweep.store.difference import changed_versions, differences
 from carsim.sweep.store.digest import digest
 from carsim.sweep.store.folder import Store
-from carsim.sweep.store.journal import Entry, Journal
+from carsim.sweep.store.journal import Entry, Journal, statuses_of
 from carsim.sweep.store.open import open_result
 from carsim.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Progress = Callable[[int, int], None]
 MOST_DIFFERENCES = 8
 
 
 class Workers(Protocol):
     """Where blocks are computed, if not in this process."""
 
-    def compute(self, store: Store, blocks: Sequence[int]) -> Iterator[Entry]:
-        """Compute and write blocks; yield what the journal shall say, in any order."""
+    def compute(self, sweep: Sweep, folder: Path, blocks: Sequence[int]) -> Iterator[Entry]:
+        """Compute blocks and write them; yield what the journal shall say, in any order."""
 
 
 def run_to_store(
@@ -92,9 +93,7 @@ def run_to_store(
     try:
         with folders.locked(folder):
             store, done = _opened(_recorded(sweep), folder, resume, block_size, tell)
-            # The store says what was asked for; how many threads it takes is this run's business.
-            store.sweep = sweep
-            _complete(store, done, workers, progress)
+            _complete(sweep, store, done, workers, progress)
     except OSError as error:
         raise CarsimError(
             f"{folder}: cannot be written: {error.strerror or error}. Finished blocks are kept: "
@@ -103,11 +102,15 @@ def run_to_store(
     return open_result(folder)
 
 
-def complete_block(store: Store, number: int, progress: Progress | None = None) -> Entry:
+def complete_block(
+    sweep: Sweep, store: Store, number: int, progress: Progress | None = None
+) -> Entry:
     """Compute a block and write it.
 
     Parameters
     ----------
+    sweep : Sweep
+        What is simulated.
     store : Store
         Where to.
     number : int
@@ -121,8 +124,8 @@ def complete_block(store: Store, number: int, progress: Progress | None = None) 
         What the journal shall say, once the caller says it.
     """
     begun = time.monotonic()
-    block = compute_block(store.sweep, store.plan.block(number), progress)
-    sha256 = store.write(number, block)
+    block = compute_block(sweep, store.plan.block(number), progress)
+    sha256 = store.write(number, layout_of(sweep).pieces(store.plan, number, block))
     statuses = Counter(block.status.tolist())
     return Entry(
         block=number,
@@ -173,7 +176,7 @@ def _opened(
     left = folders.sweep_partial_files(folder)
     if left:
         tell(f"{left} files that were not finished removed")
-    store = Store(folder, sweep, Plan(sweep.shape, tuple(found.head["chunks"])))
+    store = Store(folder)
     for number, entry in sorted(found.entries.items()):
         if store.digest_of(number) != entry.sha256:
             tell(f"block {number} is not what was written: computed again")
@@ -183,62 +186,46 @@ def _opened(
 
 
 def _complete(
-    store: Store, done: dict[int, Entry], workers: Workers | None, progress: Progress | None
+    sweep: Sweep,
+    store: Store,
+    done: dict[int, Entry],
+    workers: Workers | None,
+    progress: Progress | None,
 ) -> None:
     """Compute what is missing; each block is written down as soon as it is on the disk."""
     journal = Journal(store.folder / folders.JOURNAL)
     missing = [number for number in range(store.plan.n_blocks) if number not in done]
     finished = sum(len(store.plan.block(number)) for number in done)
     total = store.plan.n_trajectories
-    if missing:
-        entries = (
-            _in_this_process(store, missing, finished, progress)
-            if workers is None
-            else workers.compute(store, missing)
-        )
-        for entry in entries:
-            journal.add(entry)
-            done[entry.block] = entry
-            finished += len(store.plan.block(entry.block))
-            if progress is not None:
-                progress(finished, total)
+    if workers is None:
+        entries = _in_this_process(sweep, store, missing, finished, progress)
+    else:
+        entries = workers.compute(sweep, store.folder, missing)
+    for entry in entries:
+        journal.add(entry)
+        done[entry.block] = entry
+        finished += len(store.plan.block(entry.block))
+        if progress is not None:
+            progress(finished, total)
     if not journal.read().digest:
-        store.finish(done)
+        first = next((each.failure for _, each in sorted(done.items()) if each.failure), "")
+        folders.describe_failures(store.folder, failures(statuses_of(done), first, total))
         journal.finish(digest(open_result(store.folder)))
 
 
 def _in_this_process(
-    store: Store, blocks: Sequence[int], finished: int, progress: Progress | None
+    sweep: Sweep,
+    store: Store,
+    blocks: Sequence[int],
+    finished: int,
+    progress: Progress | None,
 ) -> Iterator[Entry]:
     for number in blocks:
-        report = None
-        if progress is not None:
-            report = _from(progress, finished, store.plan.n_trajectories)
-        yield complete_block(store, number, report)
+        report = counted_from(progress, finished, store.plan.n_trajectories)
+        yield complete_block(sweep, store, number, report)
         finished += len(store.plan.block(number))
-
-
-def _from(progress: Progress, first: int, total: int) -> Progress:
-    def report(done: int, _: int) -> None:
-        progress(first + done, total)
-
-    return report
 
 
 def _recorded(sweep: Sweep) -> Sweep:
     """The sweep as a store says it: without what does not change a number."""
     return dataclasses.replace(sweep, scenario=sweep.scenario.replace("solver.threads", None))
-
-
-def statuses_of(entries: Mapping[int, Entry]) -> Counter[int]:
-    """Number of trajectories by status, over blocks.
-
-    Parameters
-    ----------
-    entries : mapping of int to Entry
-        Of a journal.
-    """
-    counts: Counter[int] = Counter()
-    for entry in entries.values():
-        counts.update({int(code): n for code, n in entry.statuses.items()})
-    return counts
