@@ -15,7 +15,7 @@ from carsim.sweep.plan import Plan, even_chunks
 if TYPE_CHECKING:
     import xarray as xr
 
-AT_A_TIME = 2**18  # numbers read at a time
+AT_A_TIME = 2**16  # numbers read at a time
 
 
 def content(values: NDArray[Any]) -> bytes:

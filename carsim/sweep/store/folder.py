@@ -301,6 +301,7 @@ def _remove(folder: Path) -> None:
     for each in arrays:
         shutil.rmtree(each)
     (folder / GROUP).unlink(missing_ok=True)
+    (folder / RECORDS / GROUP).unlink(missing_ok=True)
     shutil.rmtree(folder / MODEL, ignore_errors=True)
 
 
@@ -342,6 +343,8 @@ def is_locked(folder: Path) -> bool:
             return False
     except CarsimError:
         return True
+    except OSError:  # nobody can write here
+        return False
 
 
 def _flush(path: Path) -> None:
