@@ -11,6 +11,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from carsim.endpoints.b_cells import BCellAplasia
+from carsim.endpoints.competing import (
+    CompetingIncidence,
+    FirstEvent,
+    competing_incidence,
+    first_event,
+)
 from carsim.endpoints.cytokines import CRSGrade, PeakIL6
 from carsim.endpoints.guidelines import DEFINITIONS, Criterion, Definition
 from carsim.endpoints.incidence import CumulativeIncidence, cumulative_incidence
@@ -30,11 +36,13 @@ __all__ = [
     "BCellAplasia",
     "CRSGrade",
     "CellularKinetics",
+    "CompetingIncidence",
     "Criterion",
     "CumulativeIncidence",
     "Definition",
     "Endpoint",
     "EndpointValues",
+    "FirstEvent",
     "FlareCriterion",
     "HBVReactivation",
     "HepatitisFlare",
@@ -42,7 +50,9 @@ __all__ = [
     "PeakIL6",
     "Remission",
     "Requirements",
+    "competing_incidence",
     "cumulative_incidence",
+    "first_event",
     "jeffreys_interval",
     "make_endpoint",
     "risk",
