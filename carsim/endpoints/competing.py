@@ -245,8 +245,8 @@ def competing_incidence(
         "wilson": the score interval at the effective sample size F (1 - F) / Var, which is the
         plain Wilson interval as long as nobody is lost. Before the first event of a kind the size
         is that of the patients not yet lost (also those who had another event, because they are
-        known never to have this one first), so that the band has a width. "greenwood": the log(-log)
-        interval on the variance, which has none there.
+        known never to have this one first), so that the band has a width. "greenwood": the
+        log(-log) interval on the variance, which has none there.
 
     Returns
     -------
