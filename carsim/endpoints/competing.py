@@ -337,7 +337,8 @@ def _aalen_johansen(counts: Array, at_risk: Array) -> tuple[Array, Array, Array]
     )
     crossed = incidence * np.cumsum(c, axis=1) - np.cumsum(c * incidence, axis=1)
     variance = squares + np.cumsum(h, axis=1) - 2.0 * crossed
-    return incidence, after, np.where(incidence == 1.0, 0.0, np.maximum(variance, 0.0))
+    variance = np.where(incidence == 1.0, 0.0, np.maximum(variance, 0.0))
+    return incidence, np.asarray(after, dtype=np.float64), variance
 
 
 def _effective_size(incidence: Array, variance: Array, not_lost: Array, n: int) -> Array:

@@ -161,9 +161,8 @@ def _of_numbers(
 
 
 def _for_wilson(share: Array, half_width: float, level: float) -> Array:
-    """Patients at which Wilson's interval has the half-width h: the larger root of
-    h^2 (n + z^2)^2 = z^2 (share (1 - share) n + z^2 / 4).
-    """
+    """Patients at which Wilson's interval has the half-width, not rounded."""
+    # h^2 (n + z^2)^2 = z^2 (share (1 - share) n + z^2 / 4), the larger root
     z2, h2 = _quantile(level) ** 2, half_width**2
     b = 2.0 * h2 * z2 - z2 * share * (1.0 - share)
     c = h2 * z2**2 - 0.25 * z2**2

@@ -14,7 +14,7 @@ being best over what an event is worth (the acceptability curve).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,8 +76,8 @@ def optimal_choice(
         best option with `excess_lower` and `excess_upper` (Tango's interval, paired by patient; as
         if the best had been named beforehand) and `probability_best`: in how many cohorts drawn
         from this one with replacement the option is best (options that tie share). `best` is the
-        label of the least loss, of the cheaper one when two are equal. `n` and `excluded` count
-        patients.
+        label of the least loss, of the cheaper one when two are equal, and NaN or empty without any
+        patient. `n` and `excluded` count patients.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def optimal_choice(
         raise ScenarioError(unknown("dimension", over, others, "optimal_choice"))
     check_level(level)
     check_seed(seed, "optimal_choice")
-    if not isinstance(replicates, int) or replicates < 1:
+    if replicates < 1:
         raise ScenarioError(f"optimal_choice: replicates = {replicates!r} must be 1 or more.")
     labels = np.asarray(values[over].values)
     costs = _costs(labels, over, cost)
@@ -110,7 +110,7 @@ def optimal_choice(
     outer = tuple(d for d in values.dims if d not in (over, dim))
     table = values.transpose(*outer, dim, over)
     cells = np.asarray(table.values, dtype=np.float64).reshape(-1, *table.shape[-2:])
-    columns: dict[str, list[Array]] = {}
+    columns: dict[str, list[NDArray[Any]]] = {}
     for number, events in enumerate(cells):
         stream = key(seed, f"bootstrap {number}")
         found = _cell(events, costs, np.atleast_1d(worth), level, replicates, stream)
@@ -137,11 +137,10 @@ def optimal_choice(
         "cost": xr.Variable((over,), costs, {"units": unit, "long_name": "cost"})
     }
     for name, (dims, units, words) in described.items():
-        data = np.array(columns[name]).reshape(*shape, *(sizes[d] for d in dims))
+        data: NDArray[Any] = np.array(columns[name]).reshape(shape + tuple(sizes[d] for d in dims))
         attributes = {"units": units, "long_name": words}
         if name == "best":
-            # without any patient nothing is best
-            data = labels[data.astype(np.int64)]
+            data = _labels_of(data, labels)
             attributes = dict(values[over].attrs) | {"long_name": words}
         variables[name] = xr.Variable((*outer, *dims), data, attributes)
     kept = {c: v for c, v in values.coords.items() if dim not in v.dims}
@@ -149,16 +148,12 @@ def optimal_choice(
         kept["loss_per_event"] = xr.DataArray(
             worth, dims=along, attrs={"units": unit, "long_name": "loss per event"}
         )
-    attributes = {
-        "event": str(values.attrs.get("long_name", values.name or "event")),
-        "over": over,
-        "level": level,
-        "replicates": replicates,
-        "seed": str(seed),
-    }
+    title = values.attrs.get("long_name", values.name if values.name is not None else "event")
+    about: dict[str, Any] = {"event": str(title), "over": over, "level": level}
+    about |= {"replicates": replicates, "seed": str(seed)}
     if not worth.ndim:
-        attributes["loss_per_event"] = float(worth)
-    return xr.Dataset(variables, coords=kept, attrs=attributes)
+        about["loss_per_event"] = float(worth)
+    return xr.Dataset(variables, coords=kept, attrs=about)
 
 
 def optimal_duration(
@@ -274,6 +269,14 @@ def switching_points(choice: xr.Dataset) -> xr.Dataset:
     )
 
 
+def _labels_of(positions: NDArray[np.int64], labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels by position; NaN, or empty, where it is -1."""
+    picked = labels[np.maximum(positions, 0)]
+    if not bool(np.any(positions < 0)):
+        return picked
+    return np.where(positions < 0, "" if labels.dtype.kind in "OUST" else np.nan, picked)
+
+
 def _costs(labels: NDArray[np.generic], over: str, cost: object) -> Array:
     names = labels.tolist()
     if isinstance(cost, Mapping):
@@ -297,7 +300,7 @@ def _costs(labels: NDArray[np.generic], over: str, cost: object) -> Array:
 
 def _cell(
     events: Array, costs: Array, worths: Array, level: float, replicates: int, stream: int
-) -> dict[str, Array]:
+) -> dict[str, NDArray[Any]]:
     """Everything of one cell; `events` is (n, K), results are (m, K), (K,), (m,) or scalars."""
     whole = np.isfinite(events).all(axis=1)
     # Patients with the same events under all options are alike: draw kinds, not patients.
@@ -309,7 +312,7 @@ def _cell(
     low, high = wilson_interval(k, np.full(costs.size, float(n)), level)
     loss = worths[:, np.newaxis] * risk + costs
     order = np.argsort(costs, kind="stable")
-    best = order[np.argmin(np.nan_to_num(loss)[:, order], axis=1)]
+    best = order[np.argmin(loss[:, order], axis=1)]
     only_here = np.einsum("p,pi,pj->ij", counts * 1.0, kinds, 1.0 - kinds)
     lower, upper = tango_interval(only_here[:, best].T, only_here[best], n, level)
     dearer = costs - costs[best][:, np.newaxis]
@@ -324,7 +327,7 @@ def _cell(
         "excess_lower": np.where(itself, 0.0, worth * lower + dearer),
         "excess_upper": np.where(itself, 0.0, worth * upper + dearer),
         "probability_best": _probability_best(kinds, counts, costs, worths, replicates, stream),
-        "best": best.astype(np.float64),
+        "best": best if n else np.full(worths.size, -1),
         "n": np.array(float(n)),
         "excluded": np.array(float(total - n)),
     }

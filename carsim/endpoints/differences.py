@@ -59,8 +59,8 @@ def tango_interval(
     )
     if bool(np.any((b < 0) | (c < 0) | (b + c > size))):
         raise ScenarioError(
-            f"Tango's interval: {only_first!r} and {only_second!r} of {n!r} patients differ. Counts "
-            "are not negative, and no more patients differ than there are."
+            f"Tango's interval: {only_first!r} and {only_second!r} of {n!r} patients differ. "
+            "Counts are not negative, and no more patients differ than there are."
         )
     z = NormalDist().inv_cdf(0.5 + 0.5 * check_level(level))
     lower = np.where(b - c == -size, -1.0, _where_score_is(z, b, c, size))
@@ -75,7 +75,7 @@ def _where_score_is(target: float, b: Array, c: Array, n: Array) -> Array:
         middle = 0.5 * (low + high)
         above = _score(middle, b, c, n) > target
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return 0.5 * (low + high)
+    return np.asarray(0.5 * (low + high))
 
 
 def _score(difference: Array, b: Array, c: Array, n: Array) -> Array:
@@ -87,7 +87,9 @@ def _score(difference: Array, b: Array, c: Array, n: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(p <= 0.0, (root - p) / (4.0 * n), -2.0 * q / (p + root))
         variance = n * (2.0 * share + difference * (1.0 - difference))
-        return np.asarray((b - c - n * difference) / np.sqrt(np.maximum(variance, 0.0)))
+        away = b - c - n * difference
+        # at the estimate the score is 0, also where nobody differs and the variance is 0 as well
+        return np.where(away == 0.0, 0.0, away / np.sqrt(np.maximum(variance, 0.0)))
 
 
 def risk_difference(

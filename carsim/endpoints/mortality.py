@@ -1,9 +1,9 @@
 """Death as a competing event, added to a finished result.
 
-No model here lets a patient die. Because death ends a course but changes nothing before it, its time
-can be drawn after the run: the event happens where the integral of the hazard meets a number from
-the exponential distribution with mean 1, as for `carsim.Hazard` in the engine. The hazard has two
-levels, before and after the treatment has failed (no remission, or relapse).
+No model here lets a patient die. Because death ends a course but changes nothing before it, its
+time can be drawn after the run: the event happens where the integral of the hazard meets a number
+from the exponential distribution with mean 1, as for `carsim.Hazard` in the engine. The hazard has
+two levels, before and after the treatment has failed (no remission, or relapse).
 
 Off unless asked for, and *not* HBV mortality: the rates are those of the leukemia trials, in which
 nobody is known to have died of hepatitis B.
@@ -140,8 +140,8 @@ MORTALITY: Mapping[str, Mortality] = MappingProxyType(
             event_free=0.524,
             overall=0.772,
             months=12.0,
-            source="derived from the CIBMTR registry of tisagenlecleucel: remission, and event-free "
-            "and overall survival at 12 months",
+            source="derived from the CIBMTR registry of tisagenlecleucel: remission, and "
+            "event-free and overall survival at 12 months",
         ),
         "Laetsch 2022": Mortality.from_survival(
             remission=0.82,
@@ -189,8 +189,8 @@ def draw_deaths(
     Returns
     -------
     xarray.Dataset
-        `death` (1, 0) and `death_time` (day), in the dimensions of `remission`; NaN for failed
-        patients. Merge it with `dataset.merge(...)`.
+        `death` (1, 0) and `death_time` (day; NaN without death), in the dimensions of `remission`;
+        both NaN for failed patients. Put beside the others by `dataset.assign(deaths)`.
 
     Raises
     ------
@@ -225,28 +225,31 @@ def draw_deaths(
             f"draw_deaths: the values of '{dim}' must be the patients' whole numbers, from which "
             "their random numbers follow."
         )
-    drawn = xr.Variable(
-        (dim,), -np.log(uniforms(seed, "death", patients.astype(np.int64))), {"units": "1"}
+    table = dataset[["remission", "relapse", "relapse_time"]].transpose(..., dim)
+    dims = table["remission"].dims
+    remission, relapse, relapse_time = (
+        np.asarray(table[name].values, dtype=np.float64) for name in table.data_vars
     )
-    remission = dataset["remission"].variable
     failed = np.isnan(remission)
-    relapsed = dataset["relapse"].variable == 1.0
-    failure = dataset["relapse_time"].variable.where(relapsed, np.inf)
-    failure = failure.where(remission == 1.0, origin)
-    when = remission.copy(data=_time_of(mortality, drawn, failure, origin, remission))
+    failure = np.where(relapse == 1.0, relapse_time, np.inf)
+    failure = np.where(remission == 1.0, failure, origin)
+    drawn = -np.log(uniforms(seed, "death", patients.astype(np.int64)))
+    when = _time_of(mortality, drawn, failure, origin)
     died = (when <= follow_up) & ~failed
-    words = f"Death ({mortality.source})"
-    death = xr.where(failed, np.nan, died * 1.0)
     return xr.Dataset(
         {
-            "death": (remission.dims, np.asarray(death), {"units": "1", "long_name": words}),
+            "death": (
+                dims,
+                np.where(failed, np.nan, died * 1.0),
+                {"units": "1", "carsim_units": "1", "long_name": "Death"},
+            ),
             "death_time": (
-                remission.dims,
-                np.where(np.asarray(died), np.asarray(when), np.nan),
+                dims,
+                np.where(died, when, np.nan),
                 {"units": "day", "carsim_units": "day", "long_name": "Day of death"},
             ),
         },
-        coords=dataset["remission"].coords,
+        coords=table["remission"].coords,
         attrs={
             "mortality": mortality.source,
             "in_remission": mortality.in_remission,
@@ -256,22 +259,12 @@ def draw_deaths(
     )
 
 
-def _time_of(
-    mortality: Mortality,
-    drawn: xr.Variable,
-    failure: xr.Variable,
-    origin: float,
-    like: xr.Variable,
-) -> Array:
+def _time_of(mortality: Mortality, drawn: Array, failure: Array, origin: float) -> Array:
     """Where the integral of the hazard, which changes at `failure`, meets the drawn number."""
     first, second = mortality.in_remission, mortality.after_failure
-    need = np.asarray(
-        drawn.set_dims(dict(zip(like.dims, like.shape, strict=True))).transpose(*like.dims)
-    )
-    changes = np.asarray(failure.transpose(*like.dims))
     with np.errstate(divide="ignore", invalid="ignore"):
-        early = origin + need / first
+        early = origin + drawn / first
         # 0 * inf: no hazard at all in a remission that lasts
-        before = np.where(first > 0.0, first * (changes - origin), 0.0)
-        late = changes + (need - before) / second
-    return np.where(early <= changes, early, late)
+        spent = np.where(first > 0.0, first * (failure - origin), 0.0)
+        late = failure + (drawn - spent) / second
+    return np.where(early <= failure, early, late)

@@ -191,8 +191,8 @@ def by_guideline(
         Which; all of `carsim.endpoints.DEFINITIONS` by default.
     every : float, "shortest" or "longest"
         Days between visits. A number gives all definitions the same visits, so that they differ by
-        their criteria alone; "shortest" and "longest" take the ends of the range that a definition's
-        source asks for, and 28 days where none was found.
+        their criteria alone; "shortest" and "longest" take the ends of the range that the source of
+        a definition asks for, and 28 days where none was found.
     prefix : str
         Beginning of the variables' names.
     **options
