@@ -282,6 +282,9 @@ def competing_incidence(
     lost = np.searchsorted(np.sort(leaves[~had]), knots, side="left")
 
     incidence, event_free, variance = _aalen_johansen(counts, at_risk)
+    if n == 0:
+        # nobody is no estimate, and above all not an incidence of 0
+        incidence, event_free, variance = (x + np.nan for x in (incidence, event_free, variance))
     if band == "greenwood":
         lower, upper = log_log_band(1.0 - incidence, variance, level)
     else:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from carsim.endpoints.differences import tango_interval
 from carsim.endpoints.intervals import Array, check_level, wilson_interval
 from carsim.endpoints.risk import check_events
-from carsim.errors import ScenarioError, unknown
+from carsim.errors import CarsimError, ScenarioError, unknown
 from carsim.streams import check_seed, key
 from carsim.units import conversion_factor
 
@@ -198,12 +198,17 @@ def optimal_duration(
         raise ScenarioError(unknown("dimension", over, others, "optimal_duration"))
     axis = values[over]
     given = str(axis.attrs.get("carsim_units", axis.attrs.get("units", "")))
-    if axis.dtype.kind not in "iuf" or not given:
+    try:
+        length = conversion_factor(given, "day")
+    except CarsimError:
+        length = np.nan
+    if axis.dtype.kind not in "iuf" or np.isnan(length):
         raise ScenarioError(
-            f"optimal_duration: '{over}' must hold numbers with the attribute 'units', such as "
-            "'day'. Give the cost of each option to optimal_choice instead."
+            f"optimal_duration: '{over}' is in [{given}] and must hold numbers with a unit of "
+            "time, such as 'day', as its attribute 'units'. Set it, or give the cost of each "
+            "option to optimal_choice."
         )
-    days = np.asarray(axis.values, dtype=np.float64) * conversion_factor(given, "day")
+    days = np.asarray(axis.values, dtype=np.float64) * length
     return optimal_choice(
         values,
         over,

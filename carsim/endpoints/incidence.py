@@ -136,7 +136,7 @@ def cumulative_incidence(
         lower, upper = _effective_wilson(survival, greenwood, at_risk, exit_time.size, level)
     return CumulativeIncidence(
         time=knots,
-        incidence=1.0 - survival,
+        incidence=1.0 - survival if exit_time.size else np.full(knots.shape, np.nan),
         lower=lower,
         upper=upper,
         at_risk=at_risk,

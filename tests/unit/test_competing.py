@@ -203,6 +203,14 @@ def test_bands_cover_at_their_level() -> None:
     assert binom.sf(hits.min() - 1, runs, 0.95) > 1e-5
 
 
+def test_without_patients_nothing_is_known() -> None:
+    curves = competing_incidence(first([np.nan, np.nan], [np.nan, np.nan]), 10.0)
+    assert (curves.n, curves.excluded) == (0, 2)
+    assert np.isnan([curves.incidence, curves.lower, curves.upper, curves.variance]).all()
+    km = cumulative_incidence([np.nan], [np.nan], 10.0)
+    assert np.isnan([km.incidence, km.lower, km.upper]).all()
+
+
 def test_against_lifelines_kaplan_meier() -> None:
     """lifelines 0.30: pandas warns about copies on import and use, which is not ours to mend."""
     rng = np.random.default_rng(4)

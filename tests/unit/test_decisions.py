@@ -22,7 +22,7 @@ from carsim.errors import ScenarioError
 
 def nested(counts: list[int], n: int) -> NDArray[np.float64]:
     """Events (n, K): the first k patients have it under each option; fully common numbers."""
-    return (np.arange(n)[:, np.newaxis] < np.array(counts)) * 1.0
+    return (np.arange(n)[:, np.newaxis] < np.array(counts)).astype(np.float64)
 
 
 def table(counts: list[int], n: int = 100) -> xr.DataArray:
@@ -142,8 +142,12 @@ def test_costs_by_label() -> None:
         optimal_choice(values, "duration", cost={"yaer": 1.0}, loss_per_event=1.0)
     with pytest.raises(ScenarioError, match="no cost is given of none"):
         optimal_choice(values, "duration", cost={"year": 1.0}, loss_per_event=1.0)
-    with pytest.raises(ScenarioError, match="'duration' must hold numbers"):
+    with pytest.raises(ScenarioError, match=r"'duration' is in \[\] and must hold numbers"):
         optimal_duration(values, "duration", loss_per_event=1.0)
+    plain = table([20, 8])
+    plain["duration"].attrs["units"] = "1"
+    with pytest.raises(ScenarioError, match=r"'duration' is in \[1\]"):
+        optimal_duration(plain, "duration", loss_per_event=1.0)
     with pytest.raises(ScenarioError, match="one finite number for each of the 2 options"):
         optimal_choice(values, "duration", cost=[1.0], loss_per_event=1.0)
     with pytest.raises(ScenarioError, match="none below 0"):

@@ -26,7 +26,7 @@ def score_from_the_likelihood(difference: float, b: int, c: int, n: int) -> floa
 
     def minus_log_likelihood(share: float) -> float:
         cells = ((b, share + difference), (c, share), (n - b - c, 1 - 2 * share - difference))
-        return -sum(k * np.log(max(p, 1e-300)) for k, p in cells if k)
+        return -float(sum(k * np.log(max(p, 1e-300)) for k, p in cells if k))
 
     share = minimize_scalar(
         minus_log_likelihood, bounds=(low, high), method="bounded", options={"xatol": 1e-13}

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import stats
 
 from carsim.endpoints import (
@@ -53,8 +54,9 @@ def test_death_without_remission_has_the_hazard_after_failure_from_infusion_on()
 def test_the_hazard_changes_at_relapse() -> None:
     found = draw_deaths(everyone(4000, 1.0, 200.0), FLAT, follow_up=1e9)
 
-    def cdf(t: np.ndarray) -> np.ndarray:
-        return -np.expm1(-0.001 * np.minimum(t, 200.0) - 0.01 * np.maximum(t - 200.0, 0.0))
+    def cdf(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        integral = 0.001 * np.minimum(t, 200.0) + 0.01 * np.maximum(t - 200.0, 0.0)
+        return np.asarray(-np.expm1(-integral))
 
     assert stats.kstest(found["death_time"].values, cdf).pvalue > 1e-3
 
