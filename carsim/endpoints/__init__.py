@@ -11,12 +11,27 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from carsim.endpoints.b_cells import BCellAplasia
+from carsim.endpoints.competing import (
+    CompetingIncidence,
+    FirstEvent,
+    competing_incidence,
+    first_event,
+)
+from carsim.endpoints.convergence import convergence
 from carsim.endpoints.cytokines import CRSGrade, PeakIL6
+from carsim.endpoints.decisions import optimal_choice, optimal_duration, switching_points
+from carsim.endpoints.differences import (
+    number_needed_to_treat,
+    risk_difference,
+    risk_differences,
+    tango_interval,
+)
 from carsim.endpoints.guidelines import DEFINITIONS, Criterion, Definition
 from carsim.endpoints.incidence import CumulativeIncidence, cumulative_incidence
 from carsim.endpoints.intervals import jeffreys_interval, wilson_interval
 from carsim.endpoints.kinetics import CellularKinetics
-from carsim.endpoints.reactivation import HBVReactivation
+from carsim.endpoints.mortality import MORTALITY, Mortality, draw_deaths
+from carsim.endpoints.reactivation import HBVReactivation, by_guideline
 from carsim.endpoints.requirements import Endpoint, EndpointValues, Requirements
 from carsim.endpoints.response import Remission
 from carsim.endpoints.risk import risk
@@ -27,25 +42,41 @@ __all__ = [
     "DEFINITIONS",
     "ENDPOINTS",
     "FLARE_CRITERIA",
+    "MORTALITY",
     "BCellAplasia",
     "CRSGrade",
     "CellularKinetics",
+    "CompetingIncidence",
     "Criterion",
     "CumulativeIncidence",
     "Definition",
     "Endpoint",
     "EndpointValues",
+    "FirstEvent",
     "FlareCriterion",
     "HBVReactivation",
     "HepatitisFlare",
+    "Mortality",
     "PeakHBVDNA",
     "PeakIL6",
     "Remission",
     "Requirements",
+    "by_guideline",
+    "competing_incidence",
+    "convergence",
     "cumulative_incidence",
+    "draw_deaths",
+    "first_event",
     "jeffreys_interval",
     "make_endpoint",
+    "number_needed_to_treat",
+    "optimal_choice",
+    "optimal_duration",
     "risk",
+    "risk_difference",
+    "risk_differences",
+    "switching_points",
+    "tango_interval",
     "wilson_interval",
 ]
 

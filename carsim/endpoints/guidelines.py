@@ -5,8 +5,11 @@ Sources of the tables
     Cohorts: the definitions column of World J Gastroenterol 2023;29:4942, Table 1; Seto 2014
     (doi:10.1200/JCO.2014.56.7081) and Kusumoto 2015 by their reported detection thresholds.
 
-EASL 2017 defines none; ASCO 2020 and the cohort of Cao 2020 use AASLD 2018. Where a table is
-silent, so is this one: the endpoint is then "not defined" (NaN), never "no reactivation".
+    Visits: PMC8281013 (T3), PMC8066124 (T4) and PMC11078521 (T3) for the guidelines, Seto 2014.
+
+EASL 2017 defines none; ASCO 2020 and the cohort of Cao 2020 use AASLD 2018. Huang 2013, Cheng 2003
+and Cui 2021 are not here: their definitions were not read. Where a table is silent, so is this one:
+the endpoint is then "not defined" (NaN), never "no reactivation".
 """
 
 from __future__ import annotations
@@ -60,11 +63,25 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Definition:
-    """A named set of criteria and where it is from."""
+    """A named set of criteria and where it is from.
+
+    Parameters
+    ----------
+    name : str
+        Author or society, and year.
+    source : str
+        Where the criteria were read.
+    criteria : tuple of Criterion
+        Its lines; any of them is enough.
+    every : tuple of 2 float, optional
+        Shortest and longest interval (days) between the visits that the source asks for; None where
+        it was not found. A month is 28 days, so that it fits a schedule of whole weeks.
+    """
 
     name: str
     source: str
     criteria: tuple[Criterion, ...]
+    every: tuple[float, float] | None = None
 
 
 _REVERSE_SEROCONVERSION = Criterion(
@@ -74,38 +91,38 @@ _DNA_APPEARS = Criterion("HBV DNA becomes detectable", "HBsAg-negative", "undete
 _GUIDELINES = "PMC8066124, Table 2"
 _COHORTS = "World J Gastroenterol 2023;29:4942, Table 1"
 
-_ALL = (
-    Definition(
-        "AASLD 2018",
-        _GUIDELINES,
-        (
-            Criterion(
-                "rise of 2 log10 (100-fold) or more over baseline",
-                "HBsAg-positive",
-                "detectable",
-                "hbv_dna",
-                fold=100.0,
-            ),
-            Criterion(
-                "3 log10 (1,000) IU/mL or more if previously undetectable",
-                "HBsAg-positive",
-                "undetectable",
-                "hbv_dna",
-                level=1e3,
-            ),
-            Criterion(
-                "4 log10 (10,000) IU/mL or more if there is no baseline",
-                "HBsAg-positive",
-                "unknown",
-                "hbv_dna",
-                level=1e4,
-            ),
-            _DNA_APPEARS,
-            # Without a DNA baseline "becomes detectable" is read as "is found".
-            Criterion("HBV DNA is detectable, no baseline", "HBsAg-negative", "unknown", "hbv_dna"),
-            _REVERSE_SEROCONVERSION,
-        ),
+_MONTHLY_TO_QUARTERLY = (28.0, 84.0)
+_AASLD_CRITERIA = (
+    Criterion(
+        "rise of 2 log10 (100-fold) or more over baseline",
+        "HBsAg-positive",
+        "detectable",
+        "hbv_dna",
+        fold=100.0,
     ),
+    Criterion(
+        "3 log10 (1,000) IU/mL or more if previously undetectable",
+        "HBsAg-positive",
+        "undetectable",
+        "hbv_dna",
+        level=1e3,
+    ),
+    Criterion(
+        "4 log10 (10,000) IU/mL or more if there is no baseline",
+        "HBsAg-positive",
+        "unknown",
+        "hbv_dna",
+        level=1e4,
+    ),
+    _DNA_APPEARS,
+    # Without a DNA baseline "becomes detectable" is read as "is found".
+    Criterion("HBV DNA is detectable, no baseline", "HBsAg-negative", "unknown", "hbv_dna"),
+    _REVERSE_SEROCONVERSION,
+)
+
+_ALL = (
+    Definition("AASLD 2018", _GUIDELINES, _AASLD_CRITERIA, _MONTHLY_TO_QUARTERLY),
+    Definition("ASCO 2020", _GUIDELINES + " (as AASLD 2018)", _AASLD_CRITERIA),
     Definition(
         "AGA 2015",
         _GUIDELINES,
@@ -139,6 +156,7 @@ _ALL = (
                 level=2e4,
             ),
         ),
+        _MONTHLY_TO_QUARTERLY,
     ),
     Definition(
         "KASL 2019",
@@ -156,6 +174,7 @@ _ALL = (
             _REVERSE_SEROCONVERSION,
         ),
     ),
+    Definition("Cao 2020", _COHORTS + " (as AASLD 2018)", _AASLD_CRITERIA),
     Definition(
         "Li 2021",
         _COHORTS,
@@ -229,6 +248,7 @@ _ALL = (
         "Seto 2014",
         "doi:10.1200/JCO.2014.56.7081",
         (Criterion("HBV DNA of 10 IU/mL or more", "HBsAg-negative", "any", "hbv_dna", level=10.0),),
+        every=(28.0, 28.0),
     ),
     Definition(
         "Kusumoto 2015",

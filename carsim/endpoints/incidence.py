@@ -52,17 +52,13 @@ class CumulativeIncidence:
 
     def at(self, time: ArrayLike) -> Array:
         """Incidence at any times (the step function, continuous from the right)."""
-        return self._step(self.incidence, time)
+        return step_at(self.time, self.incidence, time)
 
     def number_at_risk(self, time: ArrayLike) -> Array:
         """Patients without event and still followed just before the given times."""
         where = np.searchsorted(self.time, np.asarray(time, dtype=np.float64), side="left")
         padded = np.concatenate([self.at_risk, [0.0]])
         return np.asarray(padded[where], dtype=np.float64)
-
-    def _step(self, values: Array, time: ArrayLike) -> Array:
-        where = np.searchsorted(self.time, np.asarray(time, dtype=np.float64), side="right") - 1
-        return np.where(where < 0, np.nan, values[np.maximum(where, 0)])
 
 
 def cumulative_incidence(
@@ -133,12 +129,14 @@ def cumulative_incidence(
         terms = np.where(deaths > 0, deaths / (at_risk * (at_risk - deaths)), 0.0)
         greenwood: Array = np.cumsum(terms).astype(np.float64)
     if band == "greenwood":
-        lower, upper = _log_log(survival, greenwood, check_level(level))
+        with np.errstate(invalid="ignore"):
+            variance = survival**2 * greenwood
+        lower, upper = log_log_band(survival, variance, check_level(level))
     else:
         lower, upper = _effective_wilson(survival, greenwood, at_risk, exit_time.size, level)
     return CumulativeIncidence(
         time=knots,
-        incidence=1.0 - survival,
+        incidence=1.0 - survival if exit_time.size else np.full(knots.shape, np.nan),
         lower=lower,
         upper=upper,
         at_risk=at_risk,
@@ -148,10 +146,39 @@ def cumulative_incidence(
     )
 
 
-def _log_log(survival: Array, greenwood: Array, level: float) -> tuple[Array, Array]:
+def step_at(knots: Array, values: Array, time: ArrayLike) -> Array:
+    """Values of a step function that is continuous from the right; NaN before its first knot.
+
+    Parameters
+    ----------
+    knots : float64 array, shape (m,)
+        Where it steps, ascending.
+    values : float64 array, shape (m,)
+        Its values from each knot on.
+    time : array_like
+        Where it is wanted.
+    """
+    where = np.searchsorted(knots, np.asarray(time, dtype=np.float64), side="right") - 1
+    return np.where(where < 0, np.nan, values[np.maximum(where, 0)])
+
+
+def log_log_band(survival: Array, variance: Array, level: float) -> tuple[Array, Array]:
+    """Band of 1 - survival by the log(-log) transform; of no width where survival is 0 or 1.
+
+    Parameters
+    ----------
+    survival, variance : float64 array
+        Estimate and its variance, of the same shape.
+    level : float
+        Level of the interval.
+
+    Returns
+    -------
+    lower, upper : float64 arrays
+    """
     z = NormalDist().inv_cdf(0.5 + 0.5 * level)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        spread = np.exp(z * np.sqrt(greenwood) / np.abs(np.log(survival)))
+        spread = np.exp(z * np.sqrt(variance) / (survival * np.abs(np.log(survival))))
         lower, upper = 1.0 - survival ** (1.0 / spread), 1.0 - survival**spread
     inside = (survival > 0.0) & (survival < 1.0)
     return np.where(inside, lower, 1.0 - survival), np.where(inside, upper, 1.0 - survival)

@@ -2,7 +2,7 @@
 
 Assumed here
     - A level below its detection limit is undetectable, however small.
-    - Serostatus is judged from HBsAg at the start of the simulation. Anti-HBc is not modelled:
+    - Serostatus is judged from HBsAg at the start of the simulation. Anti-HBc is not modeled:
       everyone HBsAg-negative counts as HBsAg-negative/anti-HBc-positive.
     - Baseline DNA is that at the start of the simulation, before lymphodepletion and before any
       prophylaxis that starts later. Set `baseline` to measure it on treatment instead, which
@@ -11,14 +11,15 @@ Assumed here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim.endpoints.guidelines import Criterion, Definition, definition_of
+from carsim.endpoints.guidelines import DEFINITIONS, Criterion, Definition, definition_of
 from carsim.endpoints.requirements import (
     Array,
     EndpointValues,
@@ -29,10 +30,13 @@ from carsim.endpoints.requirements import (
     yes_no,
 )
 from carsim.endpoints.visits import column_of, first_hit, in_a_row, is_visit, visit_times
-from carsim.errors import ScenarioError
+from carsim.errors import ScenarioError, unknown
 
 if TYPE_CHECKING:
     from carsim.model import Model
+
+EVERY = 28.0
+"""Days between visits, where nothing else is said (assumed)."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,12 @@ class HBVReactivation:
     Variables: `hbv_reactivation` (1, 0), `hbv_reactivation_time` (day of the visit that detects
     it), `hbv_reactivation_dna` (IU/mL at that visit) and `hbv_reactivation_seroconversion`
     (1, 0: HBsAg reappeared at any visit; NaN for those HBsAg-positive at baseline). All are NaN for
-    failed patients, and where the definition does not cover a serostatus.
+    failed patients, and where no line of the definition covers a serostatus and baseline (KASL 2019
+    counts from a detectable baseline only, so it is silent about HBsAg-positive patients without).
     """
 
     definition: str | Definition = "AASLD 2018"
-    every: float = 28.0
+    every: float = EVERY
     infusion: float = 0.0
     baseline: float | Literal["start", "none"] = "start"
     detection_limit: float = 10.0
@@ -136,7 +141,10 @@ class HBVReactivation:
         for criterion in definition_of(self.definition).criteria:
             marker = criterion.marker
             reference = markers[marker][:, at_baseline if marker == "hbv_dna" else at_start]
-            to_whom = _serostatus_applies(criterion, positive)
+            detectable = reference >= limits[marker]
+            to_whom = _serostatus_applies(criterion, positive) & _baseline_applies(
+                criterion, detectable, known[marker]
+            )
             covered |= to_whom
             met = _meets(criterion, seen[marker], reference, limits[marker], known=known[marker])
             hits |= in_a_row(met, criterion.visits) & to_whom[:, np.newaxis]
@@ -168,32 +176,101 @@ class HBVReactivation:
         }
 
 
+def by_guideline(
+    definitions: Sequence[str | Definition] | None = None,
+    *,
+    every: float | Literal["shortest", "longest"] = EVERY,
+    prefix: str = "hbv_reactivation",
+    **options: Any,
+) -> dict[str, HBVReactivation]:
+    """One endpoint for each definition, side by side in one result.
+
+    Parameters
+    ----------
+    definitions : sequence of str or Definition, optional
+        Which; all of `carsim.endpoints.DEFINITIONS` by default.
+    every : float, "shortest" or "longest"
+        Days between visits. A number gives all definitions the same visits, so that they differ by
+        their criteria alone; "shortest" and "longest" take the ends of the range that the source of
+        a definition asks for, and 28 days where none was found.
+    prefix : str
+        Beginning of the variables' names.
+    **options
+        Other fields of `HBVReactivation`, the same for all.
+
+    Returns
+    -------
+    dict of str to HBVReactivation
+        By the name of its variables, such as "hbv_reactivation_aasld_2018": the endpoints of a
+        sweep as they are, and the variables that hold the events in its result.
+
+    Raises
+    ------
+    ScenarioError
+        Unknown definition or option, or two definitions whose variables would be named alike.
+
+    Examples
+    --------
+    >>> list(by_guideline(["AASLD 2018", "KASL 2019"]))
+    ['hbv_reactivation_aasld_2018', 'hbv_reactivation_kasl_2019']
+    """
+    known = [field.name for field in fields(HBVReactivation)]
+    for option in options:
+        if option not in known or option in ("definition", "name"):
+            raise ScenarioError(unknown("option", option, known, "by_guideline"))
+    if isinstance(every, str) and every not in ("shortest", "longest"):
+        raise ScenarioError(unknown("schedule", every, ("shortest", "longest"), "by_guideline"))
+    endpoints: dict[str, HBVReactivation] = {}
+    for given in DEFINITIONS if definitions is None else definitions:
+        definition = definition_of(given)
+        name = f"{prefix}_{re.sub(r'[^0-9a-z]+', '_', definition.name.lower()).strip('_')}"
+        if name in endpoints:
+            raise ScenarioError(
+                f"by_guideline: the variables of '{definition.name}' would be called '{name}', "
+                "which is taken. Give the definition another name."
+            )
+        if isinstance(every, str):
+            range_ = definition.every or (EVERY, EVERY)
+            interval = range_[0] if every == "shortest" else range_[1]
+        else:
+            interval = every
+        endpoints[name] = HBVReactivation(given, every=interval, name=name, **options)
+    return endpoints
+
+
 def _serostatus_applies(criterion: Criterion, positive: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if criterion.serostatus == "any":
         return np.ones_like(positive)
     return np.asarray(positive if criterion.serostatus == "HBsAg-positive" else ~positive)
 
 
+def _baseline_applies(
+    criterion: Criterion, detectable: NDArray[np.bool_], known: bool
+) -> NDArray[np.bool_]:
+    """Patients whose baseline a line is about, shape (n,)."""
+    everyone = np.ones_like(detectable)
+    return {
+        "detectable": detectable & known,
+        "undetectable": ~detectable & known,
+        "unknown": everyone & (not known),
+        "known": everyone & known,
+        "any": everyone & (known or criterion.fold is None),
+    }[criterion.baseline]
+
+
 def _meets(
     criterion: Criterion, values: Array, reference: Array, limit: float, *, known: bool
 ) -> NDArray[np.bool_]:
-    """Visits at which a criterion holds, shape (n, n_visits), whatever the serostatus."""
-    detectable = reference >= limit
-    applies = {
-        "detectable": detectable & known,
-        "undetectable": ~detectable & known,
-        "unknown": np.full(detectable.shape, not known),
-        "known": np.full(detectable.shape, known),
-        "any": np.ones_like(detectable),
-    }[criterion.baseline]
+    """Visits at which a criterion holds, shape (n, n_visits), for patients that it applies to."""
+    reachable = np.ones(reference.shape, dtype=bool)
     threshold = np.full(reference.shape, limit)
     if criterion.fold is not None:
-        applies = applies & detectable & known
+        reachable = reference >= limit
         threshold = np.maximum(threshold, criterion.fold * reference)
     if criterion.level is not None:
         threshold = np.maximum(threshold, criterion.level)
         if known:
-            applies = applies & (reference < threshold)
+            reachable = reachable & (reference < threshold)
     column = threshold[:, np.newaxis]
     above = values > column if criterion.strict else values >= column
-    return np.asarray(above & (values >= limit) & applies[:, np.newaxis])
+    return np.asarray(above & (values >= limit) & reachable[:, np.newaxis])

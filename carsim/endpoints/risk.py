@@ -22,6 +22,33 @@ if TYPE_CHECKING:
 IntervalMethod: TypeAlias = Literal["wilson", "jeffreys"]
 
 
+def check_events(values: xr.DataArray, dim: str, who: str) -> None:
+    """Check that values are events of patients.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        What is checked: 1, 0 or NaN along `dim`.
+    dim : str
+        Dimension of the patients.
+    who : str
+        Who asks, for the message.
+
+    Raises
+    ------
+    ScenarioError
+        No such dimension, or values other than 0, 1, NaN.
+    """
+    if dim not in values.dims:
+        raise ScenarioError(unknown("dimension", dim, map(str, values.dims), who))
+    numbers = np.asarray(values.values, dtype=np.float64)
+    if bool(np.any(np.isfinite(numbers) & (numbers != 0.0) & (numbers != 1.0))):
+        raise ScenarioError(
+            f"{who}: '{values.name}' holds values other than 0, 1 and NaN, so it is not an event. "
+            "Compare it with a threshold first."
+        )
+
+
 def risk(
     values: xr.DataArray,
     *,
@@ -58,8 +85,7 @@ def risk(
     """
     import xarray as xr
 
-    if dim not in values.dims:
-        raise ScenarioError(unknown("dimension", dim, map(str, values.dims), "risk"))
+    check_events(values, dim, "risk")
     if method not in INTERVALS:
         raise ScenarioError(unknown("interval", method, INTERVALS, "risk"))
     if by is not None:
@@ -82,11 +108,6 @@ def risk(
     axis = kept.get_axis_num(dim)
     numbers = np.asarray(kept.values, dtype=np.float64)
     valid = np.isfinite(numbers)
-    if bool(np.any(valid & (numbers != 0.0) & (numbers != 1.0))):
-        raise ScenarioError(
-            f"risk: '{values.name}' holds values other than 0, 1 and NaN, so it is not an event. "
-            "Compare it with a threshold first."
-        )
     n = valid.sum(axis=axis).astype(np.float64)
     events = np.where(valid, numbers, 0.0).sum(axis=axis)
     lower, upper = INTERVALS[method](events, n, level)

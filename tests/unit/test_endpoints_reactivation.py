@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from carsim.endpoints import DEFINITIONS, Criterion, Definition, EndpointValues, HBVReactivation
+from carsim.endpoints import (
+    DEFINITIONS,
+    Criterion,
+    Definition,
+    EndpointValues,
+    HBVReactivation,
+    by_guideline,
+)
 from carsim.errors import ScenarioError
 
 TIMES = np.array([-14.0, 0.0, 28.0, 56.0, 84.0, 112.0])
@@ -175,6 +182,112 @@ def test_every_definition_finds_massive_reactivation_in_those_it_covers(name: st
     values = result["hbv_reactivation"].values
     assert np.nanmin(values) == 1.0
     assert np.isfinite(values).any()
+
+
+LOW, NO_DNA = 20.0, 0.0
+# (definition, HBsAg at baseline, HBV DNA at baseline or None for no measurement) to the HBV DNA
+# from which it is a reactivation ("inf": never by DNA, None: the source is silent).
+BY_THE_TABLES = {
+    ("AASLD 2018", 500.0, LOW): 2000.0,
+    ("AASLD 2018", 500.0, NO_DNA): 1000.0,
+    ("AASLD 2018", 500.0, None): 10_000.0,
+    ("AASLD 2018", 0.0, NO_DNA): 10.0,
+    ("AASLD 2018", 0.0, LOW): np.inf,
+    ("ASCO 2020", 500.0, LOW): 2000.0,
+    ("Cao 2020", 500.0, NO_DNA): 1000.0,
+    ("AGA 2015", 500.0, LOW): 200.0,
+    ("AGA 2015", 500.0, NO_DNA): 10.0,
+    ("AGA 2015", 500.0, None): None,
+    ("AGA 2015", 0.0, NO_DNA): np.inf,
+    ("APASL 2016", 500.0, LOW): 2000.0,
+    ("APASL 2016", 500.0, NO_DNA): 100.0,
+    ("APASL 2016", 500.0, None): 20_000.0,
+    ("APASL 2016", 0.0, NO_DNA): None,
+    ("KASL 2019", 500.0, LOW): np.nextafter(2000.0, np.inf),
+    ("KASL 2019", 500.0, NO_DNA): None,
+    ("KASL 2019", 500.0, None): None,
+    ("KASL 2019", 0.0, NO_DNA): 10.0,
+    ("Wang 2020", 500.0, LOW): np.nextafter(200.0, np.inf),
+    ("Wang 2020", 0.0, NO_DNA): 10.0,
+    ("Wang 2020", 500.0, None): np.nextafter(2000.0, np.inf),
+    ("Yang 2020", 500.0, LOW): np.nextafter(200.0, np.inf),
+    ("Yang 2020", 500.0, NO_DNA): 10.0,
+    ("Yang 2020", 500.0, None): None,
+    ("Liu 2019", 500.0, LOW): np.nextafter(1000.0, np.inf),
+    ("Han 2020", 500.0, LOW): 200.0,
+    ("Han 2020", 500.0, NO_DNA): None,
+    ("Han 2020", 0.0, NO_DNA): np.inf,
+    ("Li 2021", 0.0, NO_DNA): 100.0,
+    ("Seto 2014", 0.0, NO_DNA): 10.0,
+    ("Seto 2014", 500.0, LOW): None,
+    ("Kusumoto 2015", 0.0, NO_DNA): 11.0,
+    ("Kusumoto 2015", 500.0, LOW): None,
+}
+
+
+@pytest.mark.parametrize(("case", "threshold"), BY_THE_TABLES.items())
+def test_thresholds_are_those_of_the_tables(
+    case: tuple[str, float, float | None], threshold: float | None
+) -> None:
+    name, hbsag, baseline = case
+    before = LOW if baseline is None else baseline
+    options = {"definition": name} | ({"baseline": "none"} if baseline is None else {})
+
+    def judged(level: float) -> float:
+        return one([before, before, level, level, level, level], hbsag, **options)[
+            "hbv_reactivation"
+        ]
+
+    if threshold is None:
+        assert np.isnan(judged(1e9))
+    elif np.isinf(threshold):
+        assert judged(1e9) == 0.0
+    else:
+        assert judged(threshold) == 1.0
+        assert judged(np.nextafter(threshold, 0.0)) == 0.0
+
+
+def test_every_definition_is_in_the_table_of_thresholds() -> None:
+    assert {name for name, _, _ in BY_THE_TABLES} == set(DEFINITIONS)
+
+
+def test_one_endpoint_a_guideline_with_variables_of_its_own() -> None:
+    endpoints = by_guideline(detection_limit=20.0, infusion=0.0)
+    assert list(endpoints)[:3] == [
+        "hbv_reactivation_aasld_2018",
+        "hbv_reactivation_asco_2020",
+        "hbv_reactivation_aga_2015",
+    ]
+    assert [e.definition for e in endpoints.values()] == list(DEFINITIONS)
+    assert {e.detection_limit for e in endpoints.values()} == {20.0}
+    assert {e.every for e in endpoints.values()} == {28.0}
+    dna, antigen = np.array([[50.0] * 2 + [600.0] * 4]), np.full((1, 6), 500.0)
+    saved = {"hbv_dna": dna, "hbsag": antigen}
+    found: dict[str, EndpointValues] = {}
+    for name, endpoint in endpoints.items():
+        values = endpoint.evaluate(saved, TIMES, {})
+        assert not set(values) & set(found)
+        assert name in values
+        found |= values
+    assert found["hbv_reactivation_aga_2015"].values[0] == 1.0
+    assert found["hbv_reactivation_aasld_2018"].values[0] == 0.0
+
+
+def test_visits_by_guideline() -> None:
+    names = ["AASLD 2018", "Seto 2014", "Han 2020"]
+    assert [e.every for e in by_guideline(names, every=14.0).values()] == [14.0] * 3
+    assert [e.every for e in by_guideline(names, every="longest").values()] == [84.0, 28.0, 28.0]
+    assert [e.every for e in by_guideline(names, every="shortest").values()] == [28.0] * 3
+
+
+def test_definitions_that_would_share_a_name_are_refused() -> None:
+    mine = Definition("AASLD: 2018", "this test", DEFINITIONS["AASLD 2018"].criteria)
+    with pytest.raises(ScenarioError, match="'hbv_reactivation_aasld_2018', which is taken"):
+        by_guideline(["AASLD 2018", mine])
+    with pytest.raises(ScenarioError, match="Did you mean 'detection_limit'"):
+        by_guideline(detection_limits=20.0)
+    with pytest.raises(ScenarioError, match="Did you mean 'shortest'"):
+        by_guideline(every="shortes")  # type: ignore[arg-type]
 
 
 def test_unknown_definition_offers_the_nearest() -> None:
