@@ -12,8 +12,8 @@ import click
 def cite(result: str, bibtex: bool, everything: bool) -> None:
     """Say what to cite for a result: carsim, the model, the papers of its numbers, the solver.
 
-    RESULT is what `carsim run` or `carsim sweep` wrote: a folder or a netCDF file. Numbers that the run itself gave
-    are not cited, and those that nobody published are counted.
+    RESULT is what `carsim run` or `carsim sweep` wrote: a folder or a netCDF file. Numbers that
+    the run itself gave are not cited, and those that nobody published are counted.
     """
     from carsim.citations import cite as collect
     from carsim.sweep import open_result

@@ -10,6 +10,7 @@ import numpy as np
 
 from carsim.cli.tables import number, table
 from carsim.endpoints import Endpoint, HBVReactivation, risk
+from carsim.endpoints.slabs import slabs
 from carsim.engine.status import Status
 
 if TYPE_CHECKING:
@@ -164,8 +165,12 @@ def _stratum(values: xr.DataArray) -> str | None:
 
 
 def _print_failures(dataset: xr.Dataset, what: str) -> None:
-    status = dataset["status"].values
-    failed = int(np.sum(status != Status.SUCCESS))
+    status = dataset["status"]
+    if status.ndim:
+        parts = slabs(status, str(status.dims[-1]))
+        failed = sum(int(np.sum(part != Status.SUCCESS)) for _, part in parts)
+    else:
+        failed = int(status != Status.SUCCESS)
     if failed == 0:
         if status.size > 1:
             click.echo(f"all {status.size:,} {what} reached the end")

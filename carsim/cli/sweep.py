@@ -105,15 +105,17 @@ def _check_options(
     local_cluster: int | None,
     scheduler: str | None,
 ) -> None:
+    from carsim.errors import ConfigError
+
     if resume and overwrite:
-        raise click.UsageError("--resume goes on with a result, --overwrite removes it: give one.")
+        raise ConfigError("--resume goes on with a result, --overwrite removes it: give one.")
     if local_cluster is not None and scheduler is not None:
-        raise click.UsageError("--local-cluster and --scheduler both say who works: give one.")
+        raise ConfigError("--local-cluster and --scheduler both say who works: give one.")
     if out is not None and out.endswith(".nc"):
         given = {"--resume": resume, "--local-cluster": local_cluster, "--scheduler": scheduler}
         for option, value in given.items():
             if value:
-                raise click.UsageError(f"{option} needs a folder: --out {out} is one file.")
+                raise ConfigError(f"{option} needs a folder: --out {out} is one file.")
 
 
 def _into_memory(sweep: Sweep, target: Target, block_size: int | None, quiet: bool) -> xr.Dataset:

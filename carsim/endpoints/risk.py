@@ -8,12 +8,14 @@ Failed patients (NaN) are left out of numerator and denominator, and counted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import itertools
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carsim.endpoints.intervals import INTERVALS
+from carsim.endpoints.slabs import slabs
 from carsim.errors import ScenarioError, unknown
 
 if TYPE_CHECKING:
@@ -41,12 +43,12 @@ def check_events(values: xr.DataArray, dim: str, who: str) -> None:
     """
     if dim not in values.dims:
         raise ScenarioError(unknown("dimension", dim, map(str, values.dims), who))
-    numbers = np.asarray(values.values, dtype=np.float64)
-    if bool(np.any(np.isfinite(numbers) & (numbers != 0.0) & (numbers != 1.0))):
-        raise ScenarioError(
-            f"{who}: '{values.name}' holds values other than 0, 1 and NaN, so it is not an event. "
-            "Compare it with a threshold first."
-        )
+    for _, numbers in slabs(values, dim):
+        if bool(np.any(np.isfinite(numbers) & (numbers != 0.0) & (numbers != 1.0))):
+            raise ScenarioError(
+                f"{who}: '{values.name}' holds values other than 0, 1 and NaN, so it is not an "
+                "event. Compare it with a threshold first."
+            )
 
 
 def risk(
@@ -88,32 +90,39 @@ def risk(
     check_events(values, dim, "risk")
     if method not in INTERVALS:
         raise ScenarioError(unknown("interval", method, INTERVALS, "risk"))
+    labels: list[Any] = [None]
     if by is not None:
         if by not in values.coords or values.coords[by].dims != (dim,):
             on_dim = [str(name) for name, c in values.coords.items() if c.dims == (dim,)]
             raise ScenarioError(unknown(f"coordinate on '{dim}'", by, on_dim, "risk"))
-        labels = list(dict.fromkeys(values.coords[by].values.tolist()))
-        parts = [
-            risk(
-                values.isel({dim: np.flatnonzero(values.coords[by].values == label)}),
-                dim=dim,
-                level=level,
-                method=method,
-            )
-            for label in labels
-        ]
-        return xr.concat(parts, dim=xr.Variable((by,), labels))
+        texts = (part.tolist() for _, part in slabs(values.coords[by], dim))
+        labels = list(dict.fromkeys(itertools.chain.from_iterable(texts)))
+    parts = [_risk(values, dim, by, label, level, method) for label in labels]
+    return parts[0] if by is None else xr.concat(parts, dim=xr.Variable((by,), labels))
+
+
+def _risk(
+    values: xr.DataArray, dim: str, by: str | None, label: Any, level: float, method: IntervalMethod
+) -> xr.Dataset:
+    """Risk of everybody, or of the patients with one label."""
+    import xarray as xr
 
     kept = values.drop_vars([c for c in values.coords if dim in values.coords[c].dims])
+    dims = tuple(d for d in kept.dims if d != dim)
     axis = kept.get_axis_num(dim)
-    numbers = np.asarray(kept.values, dtype=np.float64)
-    valid = np.isfinite(numbers)
-    n = valid.sum(axis=axis).astype(np.float64)
-    events = np.where(valid, numbers, 0.0).sum(axis=axis)
+    n = np.zeros([kept.sizes[d] for d in dims])
+    events, total = np.zeros_like(n), 0
+    for part, numbers in slabs(kept, dim):
+        if by is not None:
+            chosen = np.flatnonzero(values.coords[by].isel({dim: part}).values == label)
+            numbers = np.take(numbers, chosen, axis=axis)
+        valid = np.isfinite(numbers)
+        n += valid.sum(axis=axis)
+        events += np.where(valid, numbers, 0.0).sum(axis=axis)
+        total += numbers.shape[axis]
     lower, upper = INTERVALS[method](events, n, level)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = events / n
-    dims = tuple(d for d in kept.dims if d != dim)
     title = str(values.attrs.get("long_name", values.name if values.name is not None else "event"))
     percent = f"{100 * level:g} %"
 
@@ -127,9 +136,7 @@ def risk(
             "upper": variable(upper, f"upper end of the {percent} interval"),
             "events": variable(events, "patients with the event"),
             "n": variable(n, "patients counted"),
-            "excluded": variable(
-                numbers.shape[axis] - n, "patients left out (failed or not at risk)"
-            ),
+            "excluded": variable(total - n, "patients left out (failed or not at risk)"),
         },
         coords={name: c for name, c in kept.coords.items() if dim not in c.dims},
         attrs={"event": title, "level": level, "method": method},

@@ -194,9 +194,9 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
     xr.Dataset({"a": ("x", np.ones(2))}).to_netcdf(tmp_path / "f.nc", engine="h5netcdf")
     (tmp_path / "t.nc").write_text("no netCDF")
     for name, message in (
-        ("f.nc", "carsim did not write this file: it has no attribute 'scenario'. Give the res"),
+        ("f.nc", "carsim did not write this file: it has no attribute 'scenario'. Give a sw"),
         ("t.nc", "cannot be read as netCDF4"),
-        ("none.nc", "there is no such file. Give the result.nc of a run or sweep"),
+        ("none.nc", "there is no such file. Give a sweep's folder or a .nc file"),
     ):
         result = CliRunner().invoke(main, ["cite", str(tmp_path / name)])
         assert result.exit_code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -225,6 +226,12 @@ def test_nothing_is_overwritten_unasked(folder: Path) -> None:
             ("sweep", "sweep.toml", "--set", "population.size=900000000"),
             "1,800,000,000 trajectories are more than 1,000,000,000",
         ),
+        (("sweep", "sweep.toml", "--resume", "--overwrite"), "--overwrite removes it: give one"),
+        (("sweep", "sweep.toml", "--resume", "--out", "a.nc"), "--resume needs a folder: --out a."),
+        (("status", "none"), "none: is not the folder of a sweep"),
+        (("rerun", "."), "is not the folder of a sweep"),
+        (("export", "none", "a.nc"), "none: there is no such file"),
+        (("export", "none", "a.txt"), "the name of a netCDF file ends in .nc"),
         (("show", "cart_hvb"), "carsim show: carsim has no model 'cart_hvb'"),
         (("check", "./none.py"), "none.py: there is no such file"),
     ],
@@ -305,7 +312,7 @@ def test_a_result_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupt_stops_promptly_and_writes_nothing(folder: Path) -> None:
+def test_an_interrupt_stops_promptly_and_keeps_what_is_finished(folder: Path) -> None:
     # Where the tests run in the background of a shell, SIGINT is ignored, and that is inherited.
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     command = [sys.executable, "-c", heed + "from carsim.cli import main; main()"]
@@ -321,5 +328,66 @@ def test_an_interrupt_stops_promptly_and_writes_nothing(folder: Path) -> None:
     _, error = process.communicate(timeout=60)
     assert time.monotonic() - begun < 10
     assert process.returncode == 130
-    assert error.endswith("carsim sweep: interrupted; nothing written.\n")
-    assert not (folder / "x").exists()
+    assert error.endswith("interrupted. What is finished is in x: go on with --resume.\n")
+    result = carsim("status", "x")
+    assert result.exit_code == 0
+    assert re.search(r"state +not finished\n  blocks +\d+ of 2,442", result.output)
+
+
+def test_sweep_writes_a_store_that_status_rerun_and_export_read(folder: Path) -> None:
+    result = carsim("sweep", "sweep.toml", "--out", "s", "--block-size", "7", "--no-figures")
+    assert result.exit_code == 0, result.output
+    assert "computed in 6 blocks" in result.output
+    assert "wrote s/config.toml" in result.output
+    status = carsim("status", "s", "--verify")
+    assert status.exit_code == 0
+    for line in ("state         finished", "blocks        6 of 6", "40 of 40 (100.0 %)"):
+        assert line in status.output
+    assert "all 6 finished blocks are what was written" in status.output
+    again = carsim("rerun", "s", "--quiet")
+    assert again.exit_code == 0
+    assert "every bit is the same (6 blocks)" in again.output
+    assert carsim("export", "s", "s.nc").exit_code == 0
+    assert carsim("sweep", "sweep.toml", "--out", "m.nc", "--quiet").exit_code == 0
+    with (
+        xr.open_dataset(folder / "s.nc", engine="h5netcdf") as one,
+        xr.open_dataset(folder / "m.nc", engine="h5netcdf") as other,
+    ):
+        xr.testing.assert_equal(one.load(), other.load())
+        assert one.attrs["config"] == SWEEP
+    assert carsim("cite", "s").exit_code == 0
+
+
+def test_status_finds_a_damaged_block_and_resume_mends_it(folder: Path) -> None:
+    carsim("sweep", "sweep.toml", "--out", "s", "--block-size", "7", "--no-figures", "--quiet")
+    chunk = folder / "s/peak/c/1/2"
+    chunk.write_bytes(chunk.read_bytes()[:-2])
+    status = carsim("status", "s", "--verify")
+    assert status.exit_code == 1
+    assert "1 blocks are not what was written (5)" in status.output
+    resume = carsim("sweep", "sweep.toml", "--out", "s", "--resume", "--no-figures", "--quiet")
+    assert resume.exit_code == 0
+    assert "block 5 is not what was written: computed again" in resume.stderr
+    assert carsim("status", "s", "--verify").exit_code == 0
+
+
+def test_a_sweep_is_resumed_or_replaced_only_when_asked(folder: Path) -> None:
+    first = ("sweep", "sweep.toml", "--out", "s", "--no-figures", "--quiet")
+    assert carsim(*first).exit_code == 0
+    again = carsim(*first)
+    assert again.exit_code == 2
+    assert "s holds a sweep already. Go on with it (--resume), replace it (--over" in again.stderr
+    changed = carsim(*first, "--resume", "--set", "population.size=30")
+    assert changed.exit_code == 2
+    assert "was begun with another sweep: population.size: 20 -> 30." in changed.stderr
+    assert carsim(*first, "--overwrite", "--set", "population.size=30").exit_code == 0
+    assert "60 of 60" in carsim("status", "s").output
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(folder: Path) -> None:
+    before = files(folder)
+    result = carsim("sweep", "sweep.toml", "--out", "s", "--dry-run", "--block-size", "7")
+    assert result.exit_code == 0
+    assert "2 cells x 20 patients = 40 trajectories" in result.output
+    assert "computed in 6 blocks" in result.output
+    assert files(folder) == before

@@ -32,6 +32,7 @@ from carsim.population import Component, LogNormal, Mixture, Population
 from carsim.scenario import Scenario, Solver
 from carsim.simulation import simulate
 from carsim.sweep import Sweep, estimate, examples, make_plan, run
+from carsim.sweep.plan import even_chunks
 from carsim.therapy import (
     Assay,
     Dose,
@@ -384,11 +385,23 @@ def test_an_interrupt_ends_it() -> None:
         run(make(), progress=interrupt, block_size=100)
 
 
-def test_a_plan_covers_every_trajectory_once() -> None:
-    plan = make_plan(make(), 100)
+@pytest.mark.parametrize("block_size", [1, 7, 40, 100, 479, 480, 10_000])
+def test_a_plan_covers_every_trajectory_once(block_size: int) -> None:
+    plan = make_plan(make(), block_size)
     numbers = [number for block in plan for number in block]
     assert numbers == list(range(480))
-    assert plan.n_blocks == 5
+    assert max(len(block) for block in plan) == plan.block_size <= block_size
+    # A block is a box: one chunk of every array.
+    cells = np.arange(480).reshape(plan.shape)
+    for number, block in enumerate(plan):
+        assert cells[plan.box(number)].ravel().tolist() == list(block)
+
+
+def test_blocks_are_even_and_as_large_as_they_may_be() -> None:
+    assert even_chunks((20_000,), 16_384) == (10_000,)
+    assert even_chunks((90, 400), 16_384) == (30, 400)
+    assert even_chunks((5, 6, 400), 2_000) == (1, 3, 400)
+    assert even_chunks((), 7) == ()
     with pytest.raises(ScenarioError, match="block_size = 0 must be 1 or more"):
         make_plan(make(), 0)
 
@@ -405,9 +418,9 @@ def test_an_absurd_sweep_is_refused_before_it_starts(monkeypatch: pytest.MonkeyP
     huge = make(scenario=SCENARIO.replace("population.size", 10**9))
     with pytest.raises(ScenarioError, match=r"12,000,000,000 trajectories are more than 1,000,"):
         run(huge)
-    monkeypatch.setattr(sweeping.plan, "available_memory", lambda: 1_000_000)
+    monkeypatch.setattr("carsim.sweep.cost.available_memory", lambda: 1_000_000)
     large = make(scenario=SCENARIO.replace("population.size", 10_000))
-    with pytest.raises(ScenarioError, match=r"memory, of which 1.0 MB are available. Use fewer"):
+    with pytest.raises(ScenarioError, match=r"memory, of which 1.0 MB are available. Write it"):
         run(large)
 
 
