@@ -306,13 +306,15 @@ def _remove(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience: float = 1.0) -> Iterator[None]:
     """Be the only process that writes to a store; a lock dies with its process.
 
     Parameters
     ----------
     folder : Path
         The store.
+    patience : float
+        Seconds to wait: another process may only be looking (`is_locked`).
 
     Raises
     ------
@@ -324,7 +326,7 @@ def locked(folder: Path) -> Iterator[None]:
     (folder / RECORDS).mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except filelock.Timeout:
         raise CarsimError(
             f"{folder}: another process is writing to this store. Wait for it, or end it first "
@@ -339,7 +341,7 @@ def locked(folder: Path) -> Iterator[None]:
 def is_locked(folder: Path) -> bool:
     """Whether a process is writing to a store."""
     try:
-        with locked(folder):
+        with locked(folder, patience=0.0):
             return False
     except CarsimError:
         return True
