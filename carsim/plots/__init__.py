@@ -19,7 +19,15 @@ from carsim.plots.files import incidence_figure, write_run_figures, write_sweep_
 from carsim.plots.incidence import incidence
 from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
 from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
-from carsim.plots.trajectories import shade, therapy_periods, trajectories
+from carsim.plots.spaghetti import spaghetti
+from carsim.plots.therapy import (
+    event_marks,
+    scheduled_periods,
+    shade,
+    therapy_courses,
+    therapy_periods,
+)
+from carsim.plots.trajectories import trajectories
 
 __all__ = [
     "PANELS",
@@ -27,6 +35,7 @@ __all__ = [
     "Panel",
     "as_png",
     "collinearity_map",
+    "event_marks",
     "evidence_curves",
     "evidence_curves_figure",
     "example_figure",
@@ -38,7 +47,10 @@ __all__ = [
     "risk_curves",
     "risk_map",
     "risk_map_figure",
+    "scheduled_periods",
     "shade",
+    "spaghetti",
+    "therapy_courses",
     "therapy_periods",
     "tornado",
     "trajectories",
