@@ -6,6 +6,7 @@ combined and changed with matplotlib's own means.
 
 from __future__ import annotations
 
+from carsim.plots.competing import competing_incidence, stacked_incidence
 from carsim.plots.credibility import collinearity_map, recovery_curves, tornado
 from carsim.plots.evidence import (
     ForestRow,
@@ -20,6 +21,8 @@ from carsim.plots.incidence import incidence
 from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
 from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
 from carsim.plots.spaghetti import spaghetti
+from carsim.plots.strategies import convergence, differences, needed_to_treat
+from carsim.plots.swimmer import periods_where, swimmer
 from carsim.plots.therapy import (
     event_marks,
     scheduled_periods,
@@ -28,6 +31,8 @@ from carsim.plots.therapy import (
     therapy_periods,
 )
 from carsim.plots.trajectories import trajectories
+from carsim.plots.vpc import vpc
+from carsim.plots.vpc_statistics import vpc_statistics
 
 __all__ = [
     "PANELS",
@@ -35,6 +40,9 @@ __all__ = [
     "Panel",
     "as_png",
     "collinearity_map",
+    "competing_incidence",
+    "convergence",
+    "differences",
     "event_marks",
     "evidence_curves",
     "evidence_curves_figure",
@@ -43,6 +51,8 @@ __all__ = [
     "forest_figure",
     "incidence",
     "incidence_figure",
+    "needed_to_treat",
+    "periods_where",
     "recovery_curves",
     "risk_curves",
     "risk_map",
@@ -50,11 +60,15 @@ __all__ = [
     "scheduled_periods",
     "shade",
     "spaghetti",
+    "stacked_incidence",
+    "swimmer",
     "therapy_courses",
     "therapy_periods",
     "tornado",
     "trajectories",
     "trajectory_figure",
+    "vpc",
+    "vpc_statistics",
     "write_run_figures",
     "write_sweep_figures",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from carsim.plots.theme import LIMIT
 
 STRIP = "#EFEFEF"
 STRIP_SHARE = 0.13  # of the height of the axis
+MOST_DECADES = 8  # ticks
 LINE_AT, WORDS_AT = 0.25, 0.66  # of the height of the strip, counted from the limit downwards
 
 
@@ -88,4 +90,9 @@ def below_limit_strip(ax: Axes, limit: float, highest: float, words: str) -> flo
         color="#555555",
     )
     ax.set_ylim(bottom, highest)
-    return limit * 10.0 ** (-LINE_AT * height)
+    # The strip has no scale: ticks at whole decades from the limit on.
+    first, last = math.ceil(math.log10(limit) - 1e-9), math.floor(math.log10(highest))
+    step = 1 + (last - first) // MOST_DECADES
+    ax.yaxis.set_major_locator(FixedLocator([10.0**k for k in range(first, last + 1, step)]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    return float(limit * 10.0 ** (-LINE_AT * height))

@@ -114,7 +114,7 @@ def incidence(
         )
     ticks = follow_up_axis(ax, end - origin)
     ax.set_ylim(bottom=0.0)
-    ax.set_ylabel(f"{_plain(label_of(dataset[event]))}\ncumulative incidence (%)")
+    ax.set_ylabel(f"{plain(label_of(dataset[event]))}\ncumulative incidence (%)")
     ax.set_title(title)
     if by is not None:
         ax.legend(title=words_of_group(dataset, by), loc="best")
@@ -212,5 +212,6 @@ def _ticks(length: float) -> NDArray[np.float64]:
     return np.arange(0.0, length * (1 + 1e-9), step)
 
 
-def _plain(words: str) -> str:
+def plain(words: str) -> str:
+    """Words without the unit of a plain number."""
     return words[:-4] if words.endswith(" (1)") else words

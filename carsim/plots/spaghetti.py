@@ -15,11 +15,12 @@ from carsim.plots.theme import (
     COLORS,
     LINE_STYLES,
     axes_of,
-    counted,
     groups_of,
     label_of,
+    left_out,
     note,
     patients_of,
+    place_legend,
     unit_of,
     unit_text,
     words_of_group,
@@ -155,23 +156,14 @@ def spaghetti(
     ax.set_xlabel(f"Time ({unit_text(unit_of(dataset['time']))})")
     ax.set_ylabel(label_of(dataset[of]))
     ax.set_title(title)
-    note(ax, _left_out(len(kept), int(whole.sum()), int((~whole).sum())))
+    note(ax, left_out(len(kept), int(whole.sum()), int((~whole).sum())))
     if legend and (handles or shading):
         shades = [h for h in ax.get_legend_handles_labels()[0] if h not in handles]
         words = None if by is None else words_of_group(dataset, by)
-        ax.legend(handles=[*handles, *shades], title=words)
+        place_legend(ax, [*handles, *shades], words)
     return ax
 
 
 def transparency(lines: int) -> float:
     """Opacity of each of many lines: full for a few, so that a hundred do not become one blot."""
     return float(np.clip(6.0 / max(lines, 1) ** 0.75, 0.08, 0.9))
-
-
-def _left_out(drawn: int, whole: int, failed: int) -> str:
-    parts = []
-    if drawn < whole:
-        parts.append(f"the first {drawn:,} of {counted(whole, 'patient')} drawn")
-    if failed:
-        parts.append(f"{counted(failed, 'failed patient')} left out")
-    return "; ".join(parts)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import matplotlib as mpl
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ RISK_COLORS = "Blues"
 ORDERED_COLORS = "cividis_r"  # even in lightness, made for color vision deficiencies
 SHADE = "#E8E4DA"
 LIMIT = "#7F7F7F"
+MOST_INSIDE = 4  # legend entries that find room among the lines
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9.0,
@@ -207,9 +209,51 @@ def succeeded(dataset: xr.Dataset) -> NDArray[np.bool_]:
     return np.broadcast_to(np.asarray(dataset["status"].values) == 0, (number,))
 
 
+def place_legend(
+    ax: Axes,
+    handles: Sequence[Artist] | None = None,
+    title: str | None = None,
+    *,
+    beside: bool | None = None,
+) -> None:
+    """Draw a legend: inside where it is short, beside the axes where it would cover the lines.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The axes.
+    handles : sequence of Artist, optional
+        Entries; by default all that have a label.
+    title : str, optional
+        Words above the entries.
+    beside : bool, optional
+        Whether it stands at the right of the axes; by default if it has many entries.
+    """
+    entries = ax.get_legend_handles_labels()[0] if handles is None else list(handles)
+    if not entries:
+        return
+    where: dict[str, Any] = {"loc": "best"}
+    if len(entries) > MOST_INSIDE if beside is None else beside:
+        where = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+    legend = ax.legend(handles=entries, title=title, **where)
+    for patch in legend.get_patches():  # pale shades need an edge on white
+        patch.set_edgecolor("#8C8C8C")
+        patch.set_linewidth(0.4)
+
+
 def counted(number: int, what: str) -> str:
     """Say how many: "1 patient", "1,200 patients"."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def left_out(drawn: int, whole: int, failed: int) -> str:
+    """Say what is not drawn: patients beyond the first few, and failed ones."""
+    parts = []
+    if drawn < whole:
+        parts.append(f"the first {drawn:,} of {counted(whole, 'patient')} drawn")
+    if failed:
+        parts.append(f"{counted(failed, 'failed patient')} left out")
+    return "; ".join(parts)
 
 
 def note(ax: Axes, text: str) -> None:

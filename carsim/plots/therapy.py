@@ -42,9 +42,7 @@ _SHADES = {
 }
 
 
-def therapy_courses(
-    result: xr.Dataset, *, join: float = 1.0
-) -> dict[str, list[list[Span]]]:
+def therapy_courses(result: xr.Dataset, *, join: float = 1.0) -> dict[str, list[list[Span]]]:
     """When each patient was given what, from the scenario and the event log of a result.
 
     What is scheduled is read off the scenario; what rules and hazards did, and what they ended, off
@@ -108,9 +106,7 @@ def therapy_courses(
         ends = np.minimum(np.broadcast_to(ends, shape)[rows], last)
         courses = found.setdefault(words, [[] for _ in rows])
         for course, starts, stops in zip(courses, begins.tolist(), ends.tolist(), strict=True):
-            course.extend(
-                span for span in zip(starts, stops, strict=True) if np.isfinite(span[0])
-            )
+            course.extend(span for span in zip(starts, stops, strict=True) if np.isfinite(span[0]))
     joined = {
         words: [_joined(spans, join) for spans in courses] for words, courses in found.items()
     }

@@ -19,6 +19,7 @@ from carsim.plots.theme import (
     groups_of,
     label_of,
     note,
+    place_legend,
     unit_of,
     unit_text,
 )
@@ -165,8 +166,8 @@ def trajectories(
     ax.set_title(title)
     if failed and notes:
         note(ax, f"{counted(failed, 'failed patient')} left out")
-    if legend and ax.get_legend_handles_labels()[0]:
-        ax.legend()
+    if legend:
+        place_legend(ax)
     return ax
 
 
@@ -193,9 +194,7 @@ def paired(percentiles: Sequence[float] | None) -> list[tuple[float, float]]:
     return list(zip(ends[: len(ends) // 2], reversed(ends), strict=False))
 
 
-def at_least(
-    curves: NDArray[np.float64], floor: float, limit: float | None
-) -> NDArray[np.float64]:
+def at_least(curves: NDArray[np.float64], floor: float, limit: float | None) -> NDArray[np.float64]:
     """Raise values to the floor: those below the limit, or those below the floor itself."""
     below = curves < (floor if limit is None else limit)
     return np.where(below, floor, curves)
@@ -231,7 +230,7 @@ def scale_axis(
         Level to which lower values are raised: that of the strip, or else one far below the frame.
     """
     ends = [f(v[np.isfinite(v)]) for v in shown for f in (np.min, np.max) if np.isfinite(v).any()]
-    highest = float(max(ends, default=1.0))
+    highest = float(max([*ends, limit] if limit is not None else ends, default=1.0))
     stated = f"{words} {f'{limit:g} {unit}'.rstrip()}" if words and limit is not None else ""
     if not log:
         ax.set_ylim(0.0 if bottom is None else bottom, 1.08 * highest if highest > 0 else 1.0)
