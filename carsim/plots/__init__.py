@@ -23,6 +23,7 @@ from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
 from carsim.plots.spaghetti import spaghetti
 from carsim.plots.strategies import convergence, differences, needed_to_treat
 from carsim.plots.swimmer import periods_where, swimmer
+from carsim.plots.theme import house_style
 from carsim.plots.therapy import (
     event_marks,
     scheduled_periods,
@@ -49,6 +50,7 @@ __all__ = [
     "example_figure",
     "forest",
     "forest_figure",
+    "house_style",
     "incidence",
     "incidence_figure",
     "needed_to_treat",

@@ -209,7 +209,8 @@ def _ticks(length: float) -> NDArray[np.float64]:
     else:
         months = length / DAYS_PER_MONTH
         step = DAYS_PER_MONTH * next(s for s in (1, 3, 6, 12, 24, 60) if months / s <= 8)
-    return np.arange(0.0, length * (1 + 1e-9), step)
+    # Months are not whole days: 730 days are 24 of them.
+    return np.minimum(np.arange(0.0, length + 1.0, step), length)
 
 
 def plain(words: str) -> str:

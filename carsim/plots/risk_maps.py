@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MOST_WRITTEN = 12  # cells a side whose numbers can be read
+LONGEST_TICK, LONGEST_BAR = 16, 30  # letters a line below a cell, and beside a color scale
 LONGEST_LABEL = 46  # letters; more do not fit beside a panel
 
 
@@ -135,6 +136,8 @@ def risk_map(
     for axis, name in ((ax.xaxis, x), (ax.yaxis, y)):
         labels, words = tick_labels(dataset[name])
         every = -(-len(labels) // MOST_WRITTEN)
+        if name == x:
+            labels = ["\n".join(textwrap.wrap(label, LONGEST_TICK)) for label in labels]
         axis.set_ticks(range(0, len(labels), every), labels[::every])
         axis.set_label_text("\n".join(textwrap.wrap(words, LONGEST_LABEL)))
     ax.tick_params(length=0)
@@ -150,7 +153,8 @@ def risk_map(
         note(ax, f"hatched: interval wider than {100 * wide:g} percentage points")
     if colorbar:
         assert ax.figure is not None
-        ax.figure.colorbar(image, ax=ax, label=f"{_words(dataset, event)} (%)", pad=0.02)
+        label = "\n".join(textwrap.wrap(f"{_words(dataset, event)} (%)", LONGEST_BAR))
+        ax.figure.colorbar(image, ax=ax, label=label, pad=0.02)
     return ax
 
 

@@ -166,4 +166,4 @@ def spaghetti(
 
 def transparency(lines: int) -> float:
     """Opacity of each of many lines: full for a few, so that a hundred do not become one blot."""
-    return float(np.clip(6.0 / max(lines, 1) ** 0.75, 0.08, 0.9))
+    return float(np.clip(4.0 / max(lines, 1) ** 0.5, 0.1, 0.9))

@@ -231,7 +231,7 @@ def differences(
     against = f" against {reference}" if reference else ""
     ax.set_xlabel(
         f"Risk difference{against} (percentage points, {100 * level:g} % interval)\n"
-        f"{'← fewer events         more events →'}"
+        "below 0: fewer events"
     )
     ax.set_title(title)
     return ax

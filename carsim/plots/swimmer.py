@@ -183,6 +183,8 @@ def _lane(
     height = LANE / max(len(spans), 1)
     for number, (words, periods) in enumerate(spans.items()):
         inside = [(max(a, first), min(b, last)) for a, b in periods if b > first and a < last]
+        if not inside:
+            continue  # an empty collection would still ask the layout for room
         ax.broken_barh(
             [(a, b - a) for a, b in inside],
             (place - LANE / 2 + number * height, height),
@@ -193,6 +195,8 @@ def _lane(
         )
     for number, (words, each) in enumerate(times.items()):
         seen = [time for time in each if first <= time <= last]
+        if not seen:
+            continue
         ax.plot(
             seen,
             [place] * len(seen),

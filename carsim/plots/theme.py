@@ -235,7 +235,9 @@ def place_legend(
     where: dict[str, Any] = {"loc": "best"}
     if len(entries) > MOST_INSIDE if beside is None else beside:
         where = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
-    legend = ax.legend(handles=entries, title=title, **where)
+    legend = ax.legend(
+        handles=entries, title=title, frameon=True, framealpha=0.8, edgecolor="none", **where
+    )
     for patch in legend.get_patches():  # pale shades need an edge on white
         patch.set_edgecolor("#8C8C8C")
         patch.set_linewidth(0.4)

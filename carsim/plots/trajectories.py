@@ -121,6 +121,7 @@ def trajectories(
     ]
     shown = [curves[:, inside] for *_, curves in drawn]
     unit = unit_text(unit_of(dataset[names[0]]))
+    kinds = [_kind(dataset[name], len(names)) for name in names]
     floor = scale_axis(
         ax, shown, log=log, bottom=bottom, limit=limit, strip=strip, words=limit_words, unit=unit
     )
@@ -128,7 +129,7 @@ def trajectories(
     for group, number, label, curves in drawn:
         color = COLORS[group % len(COLORS)]
         style = LINE_STYLES[number % len(LINE_STYLES)]
-        words = " ".join(w for w in (label, _short(names[number], names)) if w)
+        words = " ".join(w for w in (label, kinds[number]) if w)
         whole = ~np.isnan(curves).all(axis=1)
         failed += int((~whole).sum()) if number == 0 else 0
         curves = at_least(curves, floor, limit if strip else None)
@@ -247,15 +248,9 @@ def scale_axis(
     return float(np.finfo(float).tiny) if log else -np.inf
 
 
-def _short(name: str, names: Sequence[str]) -> str:
-    """Keep what tells a variable from its neighbors: "CD19-positive"."""
-    if len(names) == 1:
-        return ""
-    common = len(names[0])
-    for other in names:
-        while not other.startswith(names[0][:common]):
-            common -= 1
-    return name[common:].strip("_").replace("_", " ").replace("cd19 ", "CD19-") or name
+def _kind(variable: xr.DataArray, number: int) -> str:
+    """Words of a variable in the legend, if there is more than one."""
+    return "" if number == 1 else str(variable.attrs.get("long_name", variable.name))
 
 
 def unit_label(dataset: xr.Dataset, names: Sequence[str]) -> str:
