@@ -210,7 +210,7 @@ def _ticks(length: float) -> NDArray[np.float64]:
         months = length / DAYS_PER_MONTH
         step = DAYS_PER_MONTH * next(s for s in (1, 3, 6, 12, 24, 60) if months / s <= 8)
     # Months are not whole days: 730 days are 24 of them.
-    return np.minimum(np.arange(0.0, length + 1.0, step), length)
+    return np.asarray(np.minimum(np.arange(0.0, length + 1.0, step), length), dtype=np.float64)
 
 
 def plain(words: str) -> str:

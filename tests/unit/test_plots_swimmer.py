@@ -80,7 +80,7 @@ def marks(ax: Axes, words: str) -> list[tuple[float, float]]:
         (float(x), float(y))
         for line in ax.lines
         if line.get_gid() == f"mark {words}"
-        for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)  # type: ignore[arg-type]
+        for x, y in zip(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), strict=True)
     ]
 
 
