@@ -130,8 +130,8 @@ def spaghetti(
     place_of = {number: place for place, number in enumerate(numbers.tolist())}
     for group, (label, part) in enumerate(groups_of(dataset, by)):
         color = COLORS[group % len(COLORS)]
-        places = [place_of[number] for number in patients_of(part).tolist()]
-        chosen = [place for place in kept.tolist() if place in set(places)]
+        mine = {place_of[number] for number in patients_of(part).tolist()}
+        chosen = [place for place in kept.tolist() if place in mine]
         lines = LineCollection(
             [np.column_stack([time, raised[place]]) for place in chosen],
             colors=color,

@@ -84,7 +84,7 @@ def test_large_maps_have_no_numbers_and_a_color_scale(ax: Axes) -> None:
 def test_competing_curves_are_the_given_ones(ax: Axes) -> None:
     lower = {"relapse": np.array([0.0, 0.05, 0.1, 0.1])}
     upper = {"relapse": np.array([0.0, 0.2, 0.3, 0.3])}
-    at_risk = np.array([100.0, 100.0, 90.0, 70.0])
+    at_risk = np.array([100.0, 98.0, 90.0, 70.0])
     before = plt.get_fignums()
     plots.competing_incidence(
         TIME, CURVES, lower=lower, upper=upper, at_risk=at_risk, follow_up=400.0, ax=ax

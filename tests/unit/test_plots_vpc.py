@@ -158,6 +158,15 @@ def test_bins_by_time_by_count_and_by_edges() -> None:
         bin_edges(np.arange(3.0), [5.0, 1.0])
 
 
+def test_any_table_will_do() -> None:
+    mapping = plots.vpc_statistics(SIMULATED, OBSERVED, "dv", bins=[0.0, 2.0, 4.0])
+    dataset = xr.Dataset({name: ("row", values) for name, values in OBSERVED.items()})
+    simulated = xr.Dataset({name: ("row", values) for name, values in SIMULATED.items()})
+    for seen, drawn in ((dataset, simulated), (dataset.to_dataframe(), simulated.to_dataframe())):
+        found = plots.vpc_statistics(drawn, seen, "dv", bins=[0.0, 2.0, 4.0])
+        xr.testing.assert_identical(found, mapping)
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(ScenarioError, match="no column 'replicate'"):
         plots.vpc_statistics({"time": [1.0], "dv": [1.0]}, OBSERVED, "dv")
