@@ -6,6 +6,7 @@ combined and changed with matplotlib's own means.
 
 from __future__ import annotations
 
+from carsim.plots.competing import competing_incidence, stacked_incidence
 from carsim.plots.credibility import collinearity_map, recovery_curves, tornado
 from carsim.plots.evidence import (
     ForestRow,
@@ -19,7 +20,20 @@ from carsim.plots.files import incidence_figure, write_run_figures, write_sweep_
 from carsim.plots.incidence import incidence
 from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
 from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
-from carsim.plots.trajectories import shade, therapy_periods, trajectories
+from carsim.plots.spaghetti import spaghetti
+from carsim.plots.strategies import convergence, differences, needed_to_treat
+from carsim.plots.swimmer import periods_where, swimmer
+from carsim.plots.theme import house_style
+from carsim.plots.therapy import (
+    event_marks,
+    scheduled_periods,
+    shade,
+    therapy_courses,
+    therapy_periods,
+)
+from carsim.plots.trajectories import trajectories
+from carsim.plots.vpc import vpc
+from carsim.plots.vpc_statistics import vpc_statistics
 
 __all__ = [
     "PANELS",
@@ -27,22 +41,36 @@ __all__ = [
     "Panel",
     "as_png",
     "collinearity_map",
+    "competing_incidence",
+    "convergence",
+    "differences",
+    "event_marks",
     "evidence_curves",
     "evidence_curves_figure",
     "example_figure",
     "forest",
     "forest_figure",
+    "house_style",
     "incidence",
     "incidence_figure",
+    "needed_to_treat",
+    "periods_where",
     "recovery_curves",
     "risk_curves",
     "risk_map",
     "risk_map_figure",
+    "scheduled_periods",
     "shade",
+    "spaghetti",
+    "stacked_incidence",
+    "swimmer",
+    "therapy_courses",
     "therapy_periods",
     "tornado",
     "trajectories",
     "trajectory_figure",
+    "vpc",
+    "vpc_statistics",
     "write_run_figures",
     "write_sweep_figures",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from carsim.endpoints.incidence import BandMethod, CumulativeIncidence, cumulative_incidence
 from carsim.errors import ScenarioError, unknown
@@ -15,10 +17,9 @@ from carsim.plots.theme import (
     DAYS_PER_MONTH,
     LINE_STYLES,
     axes_of,
-    capital,
     groups_of,
     label_of,
-    tick_labels,
+    words_of_group,
 )
 
 if TYPE_CHECKING:
@@ -111,23 +112,18 @@ def incidence(
             linestyle=LINE_STYLES[number % len(LINE_STYLES)],
             label=name or None,
         )
-    ticks = _ticks(end - origin)
-    months = bool(end - origin >= 3 * DAYS_PER_MONTH)
-    ax.set_xticks(ticks, [f"{t / DAYS_PER_MONTH:.0f}" if months else f"{t:.0f}" for t in ticks])
-    ax.set_xlim(0.0, end - origin)
+    ticks = follow_up_axis(ax, end - origin)
     ax.set_ylim(bottom=0.0)
-    ax.set_xlabel(f"Time since infusion ({'months' if months else 'days'})")
-    ax.set_ylabel(f"{_plain(label_of(dataset[event]))}\ncumulative incidence (%)")
+    ax.set_ylabel(f"{plain(label_of(dataset[event]))}\ncumulative incidence (%)")
     ax.set_title(title)
     if by is not None:
-        words = (
-            tick_labels(dataset[by])[1]
-            if by in dataset.dims
-            else capital(str(dataset.coords[by].attrs.get("long_name", by)))
-        )
-        ax.legend(title=words, loc="best")
+        ax.legend(title=words_of_group(dataset, by), loc="best")
     if at_risk:
-        _write_numbers(ax, curves, ticks + origin)
+        rows = [
+            (COLORS[number % len(COLORS)], curve.number_at_risk(ticks + origin))
+            for number, (_, curve) in enumerate(curves)
+        ]
+        write_numbers(ax, ticks, rows)
     return ax
 
 
@@ -146,25 +142,43 @@ def _end(dataset: xr.Dataset, event: str, follow_up: float | None) -> float:
     return float(np.nanmax(times))
 
 
-def _ticks(length: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    if length < 3 * DAYS_PER_MONTH:
-        step = 7.0 if length <= 50 else 14.0
-    else:
-        months = length / DAYS_PER_MONTH
-        step = DAYS_PER_MONTH * next(s for s in (1, 3, 6, 12, 24, 60) if months / s <= 8)
-    return np.arange(0.0, length * (1 + 1e-9), step)
+def follow_up_axis(ax: Axes, length: float) -> NDArray[np.float64]:
+    """Make the x axis one of days since the infusion, with ticks at whole months if it is long.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes over days.
+    length : float, day
+        End of follow-up.
+
+    Returns
+    -------
+    float64 array, day
+        The ticks.
+    """
+    ticks = _ticks(length)
+    months = bool(length >= 3 * DAYS_PER_MONTH)
+    ax.set_xticks(ticks, [f"{t / DAYS_PER_MONTH:.0f}" if months else f"{t:.0f}" for t in ticks])
+    ax.set_xlim(0.0, length)
+    ax.set_xlabel(f"Time since infusion ({'months' if months else 'days'})")
+    return ticks
 
 
-def _plain(words: str) -> str:
-    return words[:-4] if words.endswith(" (1)") else words
-
-
-def _write_numbers(
-    ax: Axes,
-    curves: list[tuple[str, CumulativeIncidence]],
-    times: np.ndarray[tuple[int], np.dtype[np.float64]],
+def write_numbers(
+    ax: Axes, ticks: NDArray[np.float64], rows: Sequence[tuple[str, NDArray[np.float64]]]
 ) -> None:
-    """Numbers at risk under the tick labels, one row a curve, in the curve's color."""
+    """Write numbers at risk under the tick labels, one row a curve, in the curve's color.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes whose x label is one line.
+    ticks : float64 array
+        Where on the x axis.
+    rows : sequence of (color, numbers)
+        Numbers at risk at the ticks.
+    """
     row, first = 10.5, -46.0  # points below the axis
     ax.annotate(
         "Numbers at risk",
@@ -175,9 +189,8 @@ def _write_numbers(
         fontsize=7,
         color="#555555",
     )
-    ticks = ax.get_xticks()
-    for number, (_, curve) in enumerate(curves):
-        for tick, count in zip(ticks, curve.number_at_risk(times), strict=True):
+    for number, (color, counts) in enumerate(rows):
+        for tick, count in zip(ticks, counts, strict=True):
             ax.annotate(
                 f"{count:,.0f}",
                 xy=(tick, 0),
@@ -186,5 +199,20 @@ def _write_numbers(
                 textcoords="offset points",
                 ha="center",
                 fontsize=7,
-                color=COLORS[number % len(COLORS)],
+                color=color,
             )
+
+
+def _ticks(length: float) -> NDArray[np.float64]:
+    if length < 3 * DAYS_PER_MONTH:
+        step = 7.0 if length <= 50 else 14.0
+    else:
+        months = length / DAYS_PER_MONTH
+        step = DAYS_PER_MONTH * next(s for s in (1, 3, 6, 12, 24, 60) if months / s <= 8)
+    # Months are not whole days: 730 days are 24 of them.
+    return np.asarray(np.minimum(np.arange(0.0, length + 1.0, step), length), dtype=np.float64)
+
+
+def plain(words: str) -> str:
+    """Words without the unit of a plain number."""
+    return words[:-4] if words.endswith(" (1)") else words

@@ -23,13 +23,8 @@ from carsim.plots.theme import (
     letters,
     text_labels,
 )
-from carsim.plots.trajectories import (
-    Periods,
-    shade_color,
-    therapy_periods,
-    trajectories,
-    unit_label,
-)
+from carsim.plots.therapy import Periods, shade_color, therapy_periods
+from carsim.plots.trajectories import paired, trajectories, unit_label
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -91,7 +86,7 @@ def trajectory_figure(
     dataset: xr.Dataset,
     *,
     by: str | None = None,
-    percentiles: tuple[float, float] | None = (5.0, 95.0),
+    percentiles: Sequence[float] | None = (5.0, 95.0),
     patients: int = 3,
     panels: Sequence[Panel] = PANELS,
     shading: Periods | None = None,
@@ -216,7 +211,7 @@ def _draw(
     panel: Panel,
     *,
     by: str | None,
-    percentiles: tuple[float, float] | None,
+    percentiles: Sequence[float] | None,
     patients: int,
     shading: Periods,
 ) -> None:
@@ -230,10 +225,12 @@ def _draw(
         log=panel.log,
         bottom=panel.bottom,
         limit=panel.limit,
+        limit_words="",  # the legend of the page says it
         until=panel.until,
         shading=shading,
         ax=ax,
         legend=False,
+        notes=False,
     )
     ax.set_ylabel(unit_label(dataset, given))
 
@@ -250,7 +247,7 @@ def _page_legend(
     panels: Sequence[Panel],
     by: str | None,
     periods: Periods,
-    percentiles: tuple[float, float] | None,
+    percentiles: Sequence[float] | None,
 ) -> None:
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=COLORS[i % len(COLORS)], label=label)
@@ -264,8 +261,10 @@ def _page_legend(
         ]
     if percentiles is not None and dataset.sizes.get("patient", 1) > 1:
         handles.append(Line2D([], [], color="#444444", linewidth=2.0, label="median"))
-        span = f"{percentiles[0]:g}th to {percentiles[1]:g}th percentile"
-        handles.append(Patch(color="#444444", alpha=0.25, linewidth=0, label=span))
+        for depth, (low, high) in enumerate(paired(percentiles)):
+            span = f"{low:g}th to {high:g}th percentile"
+            alpha = 1.0 - (1.0 - 0.25) ** (depth + 1)  # as bands that lie on each other look
+            handles.append(Patch(color="#444444", alpha=alpha, linewidth=0, label=span))
         handles.append(Line2D([], [], color="#444444", linewidth=0.6, label="single patients"))
     handles += [Patch(color=shade_color(name), linewidth=0, label=name) for name in periods]
     handles.append(

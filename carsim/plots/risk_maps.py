@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from carsim.endpoints.risk import risk
@@ -24,6 +26,7 @@ from carsim.plots.theme import (
     house_style,
     label_of,
     letters,
+    note,
     ordered_colors,
     percent,
     tick_labels,
@@ -32,6 +35,8 @@ from carsim.plots.theme import (
 if TYPE_CHECKING:
     import xarray as xr
 
+MOST_WRITTEN = 12  # cells a side whose numbers can be read
+LONGEST_TICK, LONGEST_BAR = 16, 30  # letters a line below a cell, and beside a color scale
 LONGEST_LABEL = 46  # letters; more do not fit beside a panel
 
 
@@ -44,11 +49,15 @@ def risk_map(
     ax: Axes | None = None,
     largest: float | None = None,
     level: float = 0.95,
+    contours: Sequence[float] = (),
+    wide: float | None = None,
+    numbers: bool | None = None,
+    colorbar: bool = False,
     title: str = "",
 ) -> Axes:
     """Heat map of a risk over two axes, each cell with its percentage and interval.
 
-    Cells are of equal size whatever the spacing of the swept values.
+    Cells are of equal size whatever the spacing of the swept values, which may also be words.
 
     Parameters
     ----------
@@ -64,6 +73,17 @@ def risk_map(
         Risk at the dark end of the scale, so that panels can share it; the light end is 0.
     level : float
         Level of the interval.
+    contours : sequence of float
+        Risks (between 0 and 1) along which a labeled line is drawn, interpolated between the
+        centers of the cells; both axes must be numbers.
+    wide : float, optional
+        Cells whose interval is wider than this (between 0 and 1) are hatched, and a line above the
+        axes says so.
+    numbers : bool, optional
+        Whether to write risk and interval in each cell; by default in maps of up to 12 cells a
+        side, where they can be read.
+    colorbar : bool
+        Whether to draw the color scale beside the map.
     title : str
         Title of the panel.
 
@@ -71,6 +91,11 @@ def risk_map(
     -------
     matplotlib.axes.Axes
         Its `images[0]` carries the color scale, in percent.
+
+    Raises
+    ------
+    ScenarioError
+        An unknown event or dimension, further dimensions, or contours over words.
     """
     table = _table(dataset, event, (y, x), level)
     shares = np.asarray(table["risk"].values, dtype=np.float64)
@@ -79,9 +104,16 @@ def risk_map(
     ax = axes_of(ax)
     scale = colormaps[RISK_COLORS].with_extremes(bad="#DDDDDD")
     top = 100.0 * (ceiling(shares) if largest is None else largest)
-    ax.imshow(100.0 * shares, origin="lower", aspect="auto", cmap=scale, vmin=0.0, vmax=top)
+    image = ax.imshow(100.0 * shares, origin="lower", aspect="auto", cmap=scale, vmin=0.0, vmax=top)
+    if wide is not None:
+        _hatch(ax, upper - lower > wide)
+    if len(contours):
+        _contours(ax, dataset, (x, y), shares, contours, top)
+    written = max(shares.shape) <= MOST_WRITTEN if numbers is None else numbers
     for row, column in np.ndindex(*shares.shape):
         share = float(shares[row, column])
+        if not written:
+            break
         if not np.isfinite(share):
             ax.text(column, row, "no data", ha="center", va="center", fontsize=7)
             continue
@@ -103,16 +135,26 @@ def risk_map(
         )
     for axis, name in ((ax.xaxis, x), (ax.yaxis, y)):
         labels, words = tick_labels(dataset[name])
-        axis.set_ticks(range(len(labels)), labels)
+        every = -(-len(labels) // MOST_WRITTEN)
+        if name == x:
+            labels = ["\n".join(textwrap.wrap(label, LONGEST_TICK)) for label in labels]
+        axis.set_ticks(range(0, len(labels), every), labels[::every])
         axis.set_label_text("\n".join(textwrap.wrap(words, LONGEST_LABEL)))
     ax.tick_params(length=0)
     ax.set_xticks(np.arange(-0.5, shares.shape[1]), minor=True)
     ax.set_yticks(np.arange(-0.5, shares.shape[0]), minor=True)
-    ax.grid(which="minor", color="white", linewidth=1.0)
+    if written:
+        ax.grid(which="minor", color="white", linewidth=1.0)
     ax.tick_params(which="minor", length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.set_title(title)
+    if wide is not None and bool(np.any(upper - lower > wide)):
+        note(ax, f"hatched: interval wider than {100 * wide:g} percentage points")
+    if colorbar:
+        assert ax.figure is not None
+        label = "\n".join(textwrap.wrap(f"{_words(dataset, event)} (%)", LONGEST_BAR))
+        ax.figure.colorbar(image, ax=ax, label=label, pad=0.02)
     return ax
 
 
@@ -254,6 +296,45 @@ def ceiling(shares: NDArray[np.float64]) -> float:
     largest = float(np.nanmax(shares)) if np.isfinite(shares).any() else 1.0
     steps = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
     return float(steps[np.searchsorted(steps, largest - 1e-12).clip(max=len(steps) - 1)])
+
+
+def _hatch(ax: Axes, chosen: NDArray[np.bool_]) -> None:
+    """Hatch some cells, in gray that is seen on light and dark cells."""
+    for row, column in np.argwhere(chosen):
+        ax.add_patch(
+            Rectangle(
+                (column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", edgecolor="#9A9A9A",
+                linewidth=0, gid="wide",
+            )
+        )  # fmt: skip
+
+
+def _contours(
+    ax: Axes,
+    dataset: xr.Dataset,
+    dims: tuple[str, str],
+    shares: NDArray[np.float64],
+    levels: Sequence[float],
+    top: float,
+) -> None:
+    """Draw labeled lines of equal risk over the cells, where a level lies within the risks."""
+    words = [name for name in dims if dataset[name].dtype.kind not in "iuf"]
+    if words:
+        raise ScenarioError(
+            f"Contours need numbers on both axes, but '{words[0]}' has words: between "
+            f"{dataset[words[0]].values[0]!r} and its neighbor there is nothing. Leave contours "
+            "out."
+        )
+    inside = [
+        100.0 * level
+        for level in sorted(levels)
+        if np.nanmin(shares) < level < np.nanmax(shares) and min(shares.shape) > 1
+    ]
+    if not inside:
+        return
+    colors = ["white" if level > 0.5 * top else "#222222" for level in inside]
+    lines = ax.contour(np.ma.masked_invalid(100.0 * shares), inside, colors=colors, linewidths=1.1)
+    ax.clabel(lines, fmt=lambda value: f"{value:g} %", fontsize=8)
 
 
 def _from_zero(ax: Axes, top: float) -> None:

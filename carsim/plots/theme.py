@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import matplotlib as mpl
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ RISK_COLORS = "Blues"
 ORDERED_COLORS = "cividis_r"  # even in lightness, made for color vision deficiencies
 SHADE = "#E8E4DA"
 LIMIT = "#7F7F7F"
+MOST_INSIDE = 4  # legend entries that find room among the lines
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9.0,
@@ -44,6 +46,9 @@ _STYLE: dict[Any, Any] = {
 }
 
 DAYS_PER_MONTH = 365.25 / 12.0
+
+# Points above the axes: rows of event marks, then a note, then the title.
+FIRST_EVENT_ROW, EVENT_ROW, NOTE_LINE, TITLE_PAD = 7.0, 9.5, 10.0, 6.0
 
 
 def house_style() -> AbstractContextManager[None]:
@@ -180,6 +185,117 @@ def groups_of(
     known = [*map(str, dataset.dims)]
     known += [str(name) for name, c in dataset.coords.items() if c.dims == (patient,)]
     raise KeyError(f"Results have no dimension or patient label {by!r}. Known: {', '.join(known)}.")
+
+
+def words_of_group(dataset: xr.Dataset, by: str) -> str:
+    """Title of a legend: words of the dimension or label that groups the patients."""
+    if by in dataset.dims:
+        return tick_labels(dataset[by])[1]
+    return capital(str(dataset.coords[by].attrs.get("long_name", by)))
+
+
+def patients_of(dataset: xr.Dataset) -> NDArray[np.int64]:
+    """Numbers of the patients of a result; a result without that dimension is patient 0."""
+    if "patient" not in dataset.coords:
+        return np.arange(dataset.sizes.get("patient", 1))
+    return np.atleast_1d(np.asarray(dataset["patient"].values, dtype=np.int64))
+
+
+def succeeded(dataset: xr.Dataset) -> NDArray[np.bool_]:
+    """Which patients of a result did not fail, shape (n_patients,); all where nothing is said."""
+    number = dataset.sizes.get("patient", 1)
+    if "status" not in dataset or not set(dataset["status"].dims) <= {"patient"}:
+        return np.ones(number, dtype=np.bool_)
+    return np.broadcast_to(np.asarray(dataset["status"].values) == 0, (number,))
+
+
+def place_legend(
+    ax: Axes,
+    handles: Sequence[Artist] | None = None,
+    title: str | None = None,
+    *,
+    beside: bool | None = None,
+) -> None:
+    """Draw a legend: inside where it is short, beside the axes where it would cover the lines.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The axes.
+    handles : sequence of Artist, optional
+        Entries; by default all that have a label.
+    title : str, optional
+        Words above the entries.
+    beside : bool, optional
+        Whether it stands at the right of the axes; by default if it has many entries.
+    """
+    entries = ax.get_legend_handles_labels()[0] if handles is None else list(handles)
+    if not entries:
+        return
+    where: dict[str, Any] = {"loc": "best"}
+    if len(entries) > MOST_INSIDE if beside is None else beside:
+        where = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+    legend = ax.legend(
+        handles=entries, title=title, frameon=True, framealpha=0.8, edgecolor="none", **where
+    )
+    for patch in legend.get_patches():  # pale shades need an edge on white
+        patch.set_edgecolor("#8C8C8C")
+        patch.set_linewidth(0.4)
+
+
+def counted(number: int, what: str) -> str:
+    """Say how many: "1 patient", "1,200 patients"."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def left_out(drawn: int, whole: int, failed: int) -> str:
+    """Say what is not drawn: patients beyond the first few, and failed ones."""
+    parts = []
+    if drawn < whole:
+        parts.append(f"the first {drawn:,} of {counted(whole, 'patient')} drawn")
+    if failed:
+        parts.append(f"{counted(failed, 'failed patient')} left out")
+    return "; ".join(parts)
+
+
+def note(ax: Axes, text: str) -> None:
+    """Write a small line between an axes and its title: what is not drawn, and how many."""
+    if not text:
+        return
+    ax.annotate(
+        text,
+        xy=(0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 4),
+        textcoords="offset points",
+        fontsize=7,
+        color="#555555",
+        gid="note",
+    )
+    arrange_top(ax)
+
+
+def arrange_top(ax: Axes, rows: int | None = None) -> None:
+    """Stack what stands above an axes: rows of event marks, a note, the title.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The axes.
+    rows : int, optional
+        Rows of event marks, if they have just been drawn.
+    """
+    if rows is None:
+        rows = len([line for line in ax.lines if str(line.get_gid()).startswith("event ")])
+    height = FIRST_EVENT_ROW + EVENT_ROW * (rows - 1) + 2.0 if rows else 0.0
+    notes = [text for text in ax.texts if text.get_gid() == "note"]
+    for line, text in enumerate(notes):
+        text.set_position((0, height + 4.0 + NOTE_LINE * line))
+    pad = TITLE_PAD + height + NOTE_LINE * len(notes)
+    for place in ("left", "center", "right"):
+        title = ax.get_title(loc=place)
+        if title:
+            ax.set_title(title, loc=place, pad=pad)
 
 
 def letters(axes: Sequence[Axes]) -> None:

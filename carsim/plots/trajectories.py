@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
+from carsim.plots.detection import below_limit_strip, limit_line
 from carsim.plots.theme import (
     COLORS,
-    LIMIT,
     LINE_STYLES,
-    SHADE,
     axes_of,
+    counted,
     groups_of,
     label_of,
+    note,
+    place_legend,
     unit_of,
     unit_text,
 )
+from carsim.plots.therapy import Periods, curves_of, shade
 
 if TYPE_CHECKING:
     import xarray as xr
-
-Periods: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 
 
 def trajectories(
@@ -33,18 +34,23 @@ def trajectories(
     of: str | Sequence[str],
     *,
     by: str | None = None,
-    percentiles: tuple[float, float] | None = (5.0, 95.0),
+    percentiles: Sequence[float] | None = (5.0, 95.0),
     patients: int = 3,
     log: bool = False,
     bottom: float | None = None,
     limit: float | None = None,
+    limit_words: str = "limit of detection",
+    strip: bool = False,
     until: float | None = None,
     shading: Periods | None = None,
     ax: Axes | None = None,
     title: str = "",
     legend: bool = True,
+    notes: bool = True,
 ) -> Axes:
-    """Median and percentile band over patients, with a few single patients as thin lines.
+    """Median and percentile bands over patients, with a few single patients as thin lines.
+
+    Failed patients (NaN) are left out, and counted above the axes.
 
     Parameters
     ----------
@@ -54,173 +60,197 @@ def trajectories(
         Variable or variables (same unit); each gets a line style.
     by : str, optional
         Coordinate on "patient" whose labels get a color each.
-    percentiles : pair of float or None
-        Ends of the band; None draws every patient as a full line instead (a few examples).
+    percentiles : sequence of float or None
+        Ends of the bands, between 0 and 100: ``(5, 95)`` is one band, ``(5, 25, 75, 95)`` two
+        nested ones; the median is always drawn. None draws every patient as a full line instead (a
+        few examples).
     patients : int
-        Number of single patients beside the band: the first ones.
+        Number of single patients beside the bands: the first ones that did not fail.
     log : bool
         Logarithmic axis; zero and below leave the frame at the bottom.
     bottom : float, optional
         Lower end of the axis.
     limit : float, optional
-        Detection limit, drawn as a dotted line.
+        Limit of detection in the unit of the axis, drawn as a dotted line.
+    limit_words : str
+        What the limit is, written beside it with its value; nothing is written if empty.
+    strip : bool
+        Draw all that is below `limit` at one level in a shaded strip, as an assay would report it
+        (logarithmic axis only); otherwise the course goes on below the line.
     until : float, optional
         Last time shown.
     shading : mapping of str to pairs of times, optional
-        Periods of therapy, drawn behind the lines.
+        Periods of therapy, drawn behind the lines; see `scheduled_periods`.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on.
     title : str
         Title of the panel.
     legend : bool
         Whether to draw a legend.
+    notes : bool
+        Whether to count the failed patients above the axes.
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ScenarioError
+        An unknown variable, other dimensions than patient and time, percentiles that do not
+        pair, or a strip without a logarithmic axis and a limit.
     """
     names = [of] if isinstance(of, str) else list(of)
     for name in names:
-        if name not in dataset:
-            raise ScenarioError(
-                unknown("variable", name, map(str, dataset.data_vars), "the result")
-            )
+        check_variable(dataset, name)
+    bands = paired(percentiles)
+    if strip and (limit is None or not log):
+        raise ScenarioError(
+            "trajectories: the strip below the limit needs a logarithmic axis and the limit. Give "
+            "log=True and limit=..., or leave strip out."
+        )
     ax = axes_of(ax)
     time = np.asarray(dataset["time"].values, dtype=np.float64)
+    inside = time <= (np.inf if until is None else until)
     if shading:
         shade(ax, shading)
-    floor = np.finfo(float).tiny if log else -np.inf
-    shown: list[float] = []
-    for group, (label, part) in enumerate(groups_of(dataset, by)):
+    drawn = [
+        (group, number, label, curves_of(part[name]))
+        for group, (label, part) in enumerate(groups_of(dataset, by))
+        for number, name in enumerate(names)
+    ]
+    shown = [curves[:, inside] for *_, curves in drawn]
+    unit = unit_text(unit_of(dataset[names[0]]))
+    kinds = [_kind(dataset[name], len(names)) for name in names]
+    floor = scale_axis(
+        ax, shown, log=log, bottom=bottom, limit=limit, strip=strip, words=limit_words, unit=unit
+    )
+    failed = 0
+    for group, number, label, curves in drawn:
         color = COLORS[group % len(COLORS)]
-        for number, name in enumerate(names):
-            style = LINE_STYLES[number % len(LINE_STYLES)]
-            curves = np.maximum(_curves(part[name]), floor)
-            words = " ".join(w for w in (label, _short(name, names)) if w)
-            inside = time <= (np.inf if until is None else until)
-            if curves[:, inside].size:
-                shown += [float(np.nanmax(curves[:, inside])), float(np.nanmin(curves[:, inside]))]
-            if percentiles is None or len(curves) == 1:
-                for row, curve in enumerate(curves):
-                    ax.plot(
-                        time,
-                        curve,
-                        color=color,
-                        linestyle=style,
-                        # Broad below, narrow above: courses that coincide are all seen.
-                        linewidth=max(1.0, 3.0 - 0.9 * group) if by else 1.5,
-                        label=words if row == 0 and words else None,
-                    )
-                continue
-            low, middle, high = np.nanpercentile(
-                curves, [percentiles[0], 50.0, percentiles[1]], axis=0
-            )
-            ax.fill_between(time, low, high, color=color, alpha=0.18, linewidth=0)
-            for curve in curves[:patients]:
-                ax.plot(time, curve, color=color, linewidth=0.6, alpha=0.8, linestyle=style)
-            ax.plot(time, middle, color=color, linestyle=style, linewidth=2.0, label=words or None)
-    _finish(ax, log=log, bottom=bottom, shown=shown)
-    if limit is not None:
-        ax.axhline(limit, color=LIMIT, linewidth=1.0, linestyle=(0, (1, 1.5)))
+        style = LINE_STYLES[number % len(LINE_STYLES)]
+        words = " ".join(w for w in (label, kinds[number]) if w)
+        whole = ~np.isnan(curves).all(axis=1)
+        failed += int((~whole).sum()) if number == 0 else 0
+        curves = at_least(curves, floor, limit if strip else None)
+        if percentiles is None or len(curves) == 1:
+            for row, curve in enumerate(curves):
+                ax.plot(
+                    time,
+                    curve,
+                    color=color,
+                    linestyle=style,
+                    # Broad below, narrow above: courses that coincide are all seen.
+                    linewidth=max(1.0, 3.0 - 0.9 * group) if by else 1.5,
+                    label=words if row == 0 and words else None,
+                )
+            continue
+        curves = curves[whole]
+        if not len(curves):
+            continue
+        for low, high in bands:
+            ends = np.nanpercentile(curves, [low, high], axis=0)
+            ax.fill_between(time, *ends, color=color, alpha=0.18, linewidth=0)
+        for curve in curves[:patients]:
+            ax.plot(time, curve, color=color, linewidth=0.6, alpha=0.8, linestyle=style)
+        ax.plot(
+            time,
+            np.nanpercentile(curves, 50.0, axis=0),
+            color=color,
+            linestyle=style,
+            linewidth=2.0,
+            label=words or None,
+        )
     ax.set_xlim(time[0], time[-1] if until is None else until)
     ax.set_xlabel(f"Time ({unit_text(unit_of(dataset['time']))})")
     ax.set_ylabel(label_of(dataset[names[0]]) if len(names) == 1 else unit_label(dataset, names))
     ax.set_title(title)
-    if legend and ax.get_legend_handles_labels()[0]:
-        ax.legend()
+    if failed and notes:
+        note(ax, f"{counted(failed, 'failed patient')} left out")
+    if legend:
+        place_legend(ax)
     return ax
 
 
-def therapy_periods(dataset: xr.Dataset) -> dict[str, list[tuple[float, float]]]:
-    """When patients have a drug, read off its concentration.
+def check_variable(dataset: xr.Dataset, name: str) -> None:
+    """Refuse a variable that a result does not have."""
+    if name not in dataset:
+        raise ScenarioError(unknown("variable", name, map(str, dataset.data_vars), "the result"))
+
+
+def paired(percentiles: Sequence[float] | None) -> list[tuple[float, float]]:
+    """Pair the ends of nested bands, the outermost first.
+
+    Raises
+    ------
+    ScenarioError
+        Not an even number of ascending percentiles between 0 and 100.
+    """
+    ends = [] if percentiles is None else [float(p) for p in percentiles]
+    if len(ends) % 2 or sorted(set(ends)) != ends or (ends and not 0 <= ends[0] < ends[-1] <= 100):
+        raise ScenarioError(
+            f"percentiles = {percentiles!r}. Give the ends of the bands in ascending order, such "
+            "as (5, 95), or (5, 25, 75, 95) for two nested bands; the median is always drawn."
+        )
+    return list(zip(ends[: len(ends) // 2], reversed(ends), strict=False))
+
+
+def at_least(curves: NDArray[np.float64], floor: float, limit: float | None) -> NDArray[np.float64]:
+    """Raise values to the floor: those below the limit, or those below the floor itself."""
+    below = curves < (floor if limit is None else limit)
+    return np.where(below, floor, curves)
+
+
+def scale_axis(
+    ax: Axes,
+    shown: Sequence[NDArray[np.float64]],
+    *,
+    log: bool,
+    bottom: float | None,
+    limit: float | None,
+    strip: bool,
+    words: str,
+    unit: str,
+) -> float:
+    """Set the scale and the limits of the y axis, and draw the limit of detection.
 
     Parameters
     ----------
-    dataset : xarray.Dataset
-        Result; looks at `lymphodepletion`, `entecavir`, `tocilizumab`, `dexamethasone`.
+    ax : matplotlib.axes.Axes
+        Axes over time.
+    shown : sequence of float64 arrays
+        All values that will be seen.
+    log, bottom, limit, strip
+        As for `trajectories`.
+    words, unit : str
+        What the limit is, and its unit as printed.
 
     Returns
     -------
-    dict of str to list of (start, stop)
-        Drugs with the periods in which a tenth of the patients or more is above 5 % of the
-        largest concentration; drugs never given are left out.
+    float
+        Level to which lower values are raised: that of the strip, or else one far below the frame.
     """
-    words = {
-        "lymphodepletion": "Lymphodepletion",
-        "entecavir": "Entecavir",
-        "tocilizumab": "Tocilizumab",
-        "dexamethasone": "Dexamethasone",
-    }
-    time = np.asarray(dataset["time"].values, dtype=np.float64)
-    periods: dict[str, list[tuple[float, float]]] = {}
-    for name, text in words.items():
-        if name not in dataset:
-            continue
-        curves = np.nan_to_num(_curves(dataset[name]))
-        top = float(np.max(curves))
-        if not top > 0:
-            continue
-        has_it = np.mean(curves > 0.05 * top, axis=0) >= 0.1
-        given = np.concatenate([[False], has_it, [False]]).astype(int)
-        first, last = np.flatnonzero(np.diff(given) == 1), np.flatnonzero(np.diff(given) == -1)
-        periods[text] = [
-            (float(time[a]), float(time[min(b, len(time) - 1)]))
-            for a, b in zip(first.tolist(), last.tolist(), strict=True)
-        ]
-    return periods
-
-
-_SHADES = {"Lymphodepletion": "#C9B7A4", "Entecavir": SHADE, "Tocilizumab": "#CFE0EA"}
-
-
-def shade_color(name: str) -> str:
-    """Return the color behind the lines while a drug is given."""
-    return _SHADES.get(name, "#DDDDDD")
-
-
-def shade(ax: Axes, periods: Periods) -> None:
-    """Draw periods of therapy behind the lines of an axes."""
-    for number, (name, spans) in enumerate(periods.items()):
-        for start, stop in spans:
-            ax.axvspan(
-                start, stop, color=shade_color(name), linewidth=0, zorder=-10 + number, alpha=0.7
-            )
-
-
-def _curves(variable: xr.DataArray) -> NDArray[np.float64]:
-    """Values of a variable as (patients, times)."""
-    others = [d for d in variable.dims if d not in ("patient", "time")]
-    if "time" not in variable.dims or others:
-        raise ScenarioError(
-            f"'{variable.name}' has the dimensions {', '.join(map(str, variable.dims))}; a time "
-            "course needs time, and perhaps patient. Choose one value of the others first."
-        )
-    if "patient" in variable.dims:
-        variable = variable.transpose("patient", "time")
-    return np.atleast_2d(np.asarray(variable.values, dtype=np.float64))
-
-
-def _finish(ax: Axes, *, log: bool, bottom: float | None, shown: list[float]) -> None:
-    finite = [value for value in shown if np.isfinite(value)]
-    highest = max(finite, default=1.0)
+    ends = [f(v[np.isfinite(v)]) for v in shown for f in (np.min, np.max) if np.isfinite(v).any()]
+    highest = float(max([*ends, limit] if limit is not None else ends, default=1.0))
+    stated = f"{words} {f'{limit:g} {unit}'.rstrip()}" if words and limit is not None else ""
     if not log:
         ax.set_ylim(0.0 if bottom is None else bottom, 1.08 * highest if highest > 0 else 1.0)
-        return
-    ax.set_yscale("log")
-    lowest = min((value for value in finite if value > 1e-300), default=highest)
-    low = lowest / 1.5 if bottom is None else bottom
-    ax.set_ylim(low, max(3.0 * highest, 10.0 * low))
+    else:
+        ax.set_yscale("log")
+        if strip and limit is not None:
+            top = max(3.0 * highest, 10.0 * limit)
+            return below_limit_strip(ax, limit, top, f"below {stated}" if stated else "")
+        lowest = min((float(value) for value in ends if value > 1e-300), default=highest)
+        low = lowest / 1.5 if bottom is None else bottom
+        ax.set_ylim(low, max(3.0 * highest, 10.0 * low))
+    if limit is not None:
+        limit_line(ax, limit, stated)
+    return float(np.finfo(float).tiny) if log else -np.inf
 
 
-def _short(name: str, names: Sequence[str]) -> str:
-    """Keep what tells a variable from its neighbors: "CD19-positive"."""
-    if len(names) == 1:
-        return ""
-    common = len(names[0])
-    for other in names:
-        while not other.startswith(names[0][:common]):
-            common -= 1
-    return name[common:].strip("_").replace("_", " ").replace("cd19 ", "CD19-") or name
+def _kind(variable: xr.DataArray, number: int) -> str:
+    """Words of a variable in the legend, if there is more than one."""
+    return "" if number == 1 else str(variable.attrs.get("long_name", variable.name))
 
 
 def unit_label(dataset: xr.Dataset, names: Sequence[str]) -> str:

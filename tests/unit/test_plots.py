@@ -181,12 +181,14 @@ def test_incidence_without_events_or_end_asks_for_follow_up(ax: Axes) -> None:
 def test_trajectories_draw_band_median_and_single_patients(ax: Axes) -> None:
     run = make_run()
     plots.trajectories(run, "hbv_dna", log=True, limit=10.0, patients=2, ax=ax)
-    median = np.asarray(ax.lines[2].get_ydata())
+    (limit,) = [line for line in ax.lines if line.get_gid() == "limit"]
+    median = np.asarray(ax.lines[-1].get_ydata())
     assert median == pytest.approx(np.median(run["hbv_dna"].values, axis=0))
     assert ax.get_yscale() == "log"
     assert ax.get_ylabel() == "HBV DNA (IU/mL)"
     assert ax.get_xlabel() == "Time (days)"
-    assert np.asarray(ax.lines[3].get_ydata()).tolist() == [10.0, 10.0]  # detection limit
+    assert np.asarray(limit.get_ydata()).tolist() == [10.0, 10.0]
+    assert "limit of detection 10 IU/mL" in texts(ax)
     assert len(ax.collections) == 1
 
 
