@@ -289,15 +289,28 @@ def number_needed_to_treat(difference: xr.Dataset) -> xr.Dataset:
 def _in_words(nnt: float, best: float, worst: float, through: bool) -> str:
     if np.isnan(nnt):
         return "unknown"
-    middle = " to infinity to " if through else " to "
-    return f"{_one_in_words(nnt)} ({_one_in_words(best)}{middle}{_one_in_words(worst)})"
+    if np.isinf(nnt):
+        return f"NNT ∞ ({_named(best)} to ∞ to {_named(worst)})" if through else "NNT ∞"
+    if through or np.isinf(best) or np.isinf(worst):
+        pieces = [_named(best), "∞", _named(worst)]
+        if nnt < 0:
+            pieces.reverse()
+        return f"{_named(nnt)} ({' to '.join(piece for piece in pieces if piece)})"
+    near, far = sorted((abs(best), abs(worst)))
+    return f"{_named(nnt)} ({_digits(near)} to {_digits(far)})"
 
 
-def _one_in_words(number: float) -> str:
+def _named(number: float) -> str:
     if np.isinf(number):
-        return "infinity"
-    digits = f"{abs(number):.1f}" if abs(number) < 10 else f"{abs(number):.0f}"
-    return f"{'NNTB' if number > 0 else 'NNTH'} {digits}"
+        return ""
+    return f"{'NNTB' if number > 0 else 'NNTH'} {_digits(number)}"
+
+
+def _digits(number: float) -> str:
+    size = abs(number)
+    # 1/0.2 may miss 5 by a rounding
+    whole = abs(size - round(size)) < 1e-9 * size
+    return f"{size:.1f}" if size < 9.95 and not whole else f"{size:,.0f}"
 
 
 def _labels(values: xr.DataArray, dim: str) -> NDArray[np.generic]:

@@ -21,7 +21,7 @@ from carsim.plots.incidence import incidence
 from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
 from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
 from carsim.plots.spaghetti import spaghetti
-from carsim.plots.strategies import convergence, differences, needed_to_treat
+from carsim.plots.strategies import convergence, differences
 from carsim.plots.swimmer import periods_where, swimmer
 from carsim.plots.theme import house_style
 from carsim.plots.therapy import (
@@ -53,7 +53,6 @@ __all__ = [
     "house_style",
     "incidence",
     "incidence_figure",
-    "needed_to_treat",
     "periods_where",
     "recovery_curves",
     "risk_curves",

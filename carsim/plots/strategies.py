@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from carsim.endpoints.intervals import wilson_interval
+from carsim.endpoints.convergence import convergence as running
+from carsim.endpoints.differences import number_needed_to_treat
+from carsim.endpoints.intervals import Array
 from carsim.errors import ScenarioError, unknown
 from carsim.plots.incidence import plain
 from carsim.plots.theme import (
@@ -90,30 +92,31 @@ def convergence(
                 f"{', '.join(str(d) for d in part[event].dims if d != 'patient')}. Choose one "
                 "value first, for example with dataset.isel(...)."
             )
-        values = np.asarray(part[event].values, dtype=np.float64)
-        counts = values[np.isfinite(values)]
-        failed += values.size - counts.size
-        if not counts.size:
+        total = part.sizes["patient"]
+        found = running(part[event], level=level, sizes=sizes(total).tolist())
+        found = found.isel(size=np.asarray(found["n"].values) > 0)
+        if not found.sizes["size"]:
             raise ScenarioError(
                 f"'{event}' is NaN for all patients{f' of {label}' if label else ''}: there is "
                 "nothing to average."
             )
-        n = sizes(counts.size)
-        events = np.cumsum(counts)[n - 1]
-        lower, upper = wilson_interval(events, n, level)
+        n, middle, lower, upper = (
+            np.asarray(found[name].values) for name in ("n", "estimate", "lower", "upper")
+        )
+        failed += total - int(n[-1])
         color = COLORS[number % len(COLORS)]
         ax.fill_between(n, 100 * lower, 100 * upper, color=color, alpha=0.18, linewidth=0)
         ax.plot(
             n,
-            100 * events / n,
+            100 * middle,
             color=color,
             linestyle=LINE_STYLES[number % len(LINE_STYLES)],
             label=label or None,
         )
-        final = f"{100 * events[-1] / n[-1]:.1f} % ({100 * lower[-1]:.1f}–{100 * upper[-1]:.1f})"
+        final = f"{100 * middle[-1]:.1f} % ({100 * lower[-1]:.1f}–{100 * upper[-1]:.1f})"
         ax.annotate(
             final,
-            xy=(float(n[-1]), float(100 * events[-1] / n[-1])),
+            xy=(float(n[-1]), float(100 * middle[-1])),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
@@ -197,6 +200,7 @@ def differences(
     values = [_row_values(table, name) for name in ("difference", "lower", "upper")]
     middle, lower, upper = values
     words = _row_labels(table, dim, labels, len(middle))
+    needed = _numbers_needed(middle, lower, upper, level, harmful)
     ax = axes_of(ax)
     places = np.arange(len(middle))[::-1]
     for place, center, low, high in zip(places, middle, lower, upper, strict=True):
@@ -210,9 +214,7 @@ def differences(
         ax.plot(100 * center, place, "o", color=color, markersize=5)
         text = f"{100 * center:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
         if nnt:
-            sign = -1.0 if harmful else 1.0
-            ends = sorted((sign * float(low), sign * float(high)))
-            text += "\n" + needed_to_treat(sign * float(center), *ends)
+            text += "\n" + needed[int(len(middle) - 1 - place)]
         ax.annotate(
             text.replace("-", "−"),
             xy=(1.0, float(place)),
@@ -237,40 +239,20 @@ def differences(
     return ax
 
 
-def needed_to_treat(benefit: float, lower: float, upper: float) -> str:
-    """Say the number needed to treat for one patient to benefit or to be harmed.
+def _numbers_needed(
+    middle: Array, lower: Array, upper: Array, level: float, harmful: bool
+) -> list[str]:
+    """Altman's words for each row; of a wanted event, more is a benefit."""
+    import xarray as xr
 
-    Parameters
-    ----------
-    benefit, lower, upper : float
-        Absolute gain by the treatment, between -1 and 1, and its interval; below zero is harm.
-
-    Returns
-    -------
-    str
-        "NNTB 12 (8 to 25)"; "NNTB 20 (NNTB 8 to ∞ to NNTH 33)" where zero is inside the interval.
-
-    Examples
-    --------
-    >>> needed_to_treat(0.1, 0.05, 0.2)
-    'NNTB 10 (5 to 20)'
-    """
-    if benefit == 0.0:
-        return "NNT ∞"
-    name = "NNTB" if benefit > 0 else "NNTH"
-    found = f"{name} {_inverse(benefit)}"
-    if lower <= 0.0 <= upper:
-        best = f"NNTB {_inverse(upper)}" if upper > 0 else ""
-        worst = f"NNTH {_inverse(lower)}" if lower < 0 else ""
-        pieces = (best, "∞", worst) if benefit > 0 else (worst, "∞", best)
-        return f"{found} ({' to '.join(piece for piece in pieces if piece)})"
-    near, far = sorted((abs(lower), abs(upper)), reverse=True)
-    return f"{found} ({_inverse(near)} to {_inverse(far)})"
-
-
-def _inverse(difference: float) -> str:
-    number = 1.0 / abs(difference)
-    return f"{number:.1f}" if number < 9.95 and not number.is_integer() else f"{number:,.0f}"
+    # The ends change places with the sign.
+    rows = (middle, lower, upper) if harmful else (-middle, -upper, -lower)
+    names = ("difference", "lower", "upper")
+    table = xr.Dataset(
+        {name: ("row", values) for name, values in zip(names, rows, strict=True)},
+        attrs={"level": level},
+    )
+    return [str(words) for words in number_needed_to_treat(table)["words"].values]
 
 
 def _row_values(table: Table, name: str) -> NDArray[np.float64]:

@@ -200,7 +200,7 @@ def test_a_clear_benefit() -> None:
     assert float(nnt["nnt"]) == pytest.approx(5.0)
     assert 0.0 < float(nnt["best"]) < 5.0 < float(nnt["worst"])
     assert not bool(nnt["through_infinity"])
-    assert str(nnt["words"].values).startswith("NNTB 5.0 (NNTB 3")
+    assert str(nnt["words"].values).startswith("NNTB 5 (3")
 
 
 def test_an_interval_through_infinity_is_said_in_altmans_words() -> None:
@@ -211,13 +211,35 @@ def test_an_interval_through_infinity_is_said_in_altmans_words() -> None:
     assert bool(nnt["through_infinity"])
     words = str(nnt["words"].values)
     assert words.startswith("NNTB 50 (NNTB ")
-    assert " to infinity to NNTH " in words
+    assert " to ∞ to NNTH " in words
 
 
 def test_harm_and_no_difference() -> None:
     harm = number_needed_to_treat(difference_of(40, 0, 200))
     assert float(harm["nnt"]) == pytest.approx(-5.0)
-    assert str(harm["words"].values).startswith("NNTH 5.0 (NNTH ")
+    assert str(harm["words"].values).startswith("NNTH 5 (")
     none = number_needed_to_treat(difference_of(3, 3, 100))
     assert np.isinf(none["nnt"])
-    assert str(none["words"].values).startswith("infinity (NNTB ")
+    assert str(none["words"].values).startswith("NNT ∞ (NNTB ")
+
+
+@pytest.mark.parametrize(
+    ("difference", "lower", "upper", "words"),
+    [
+        (-0.125, -0.2, -0.05, "NNTB 8 (5 to 20)"),
+        (0.125, 0.05, 0.2, "NNTH 8 (5 to 20)"),
+        (-0.02, -0.05, 0.01, "NNTB 50 (NNTB 20 to ∞ to NNTH 100)"),
+        (0.02, -0.01, 0.05, "NNTH 50 (NNTH 20 to ∞ to NNTB 100)"),
+        (-0.1, -0.2, 0.0, "NNTB 10 (NNTB 5 to ∞)"),
+        (0.0, -0.1, 0.1, "NNT ∞ (NNTB 10 to ∞ to NNTH 10)"),
+        (-0.6, -0.75, -0.5, "NNTB 1.7 (1.3 to 2)"),
+        (np.nan, np.nan, np.nan, "unknown"),
+    ],
+)
+def test_numbers_needed_are_inverses_in_altmans_form(
+    difference: float, lower: float, upper: float, words: str
+) -> None:
+    table = xr.Dataset(
+        {"difference": difference, "lower": lower, "upper": upper}, attrs={"level": 0.95}
+    )
+    assert str(number_needed_to_treat(table)["words"].values) == words
