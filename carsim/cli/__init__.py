@@ -15,6 +15,7 @@ from carsim.cli.check import check
 from carsim.cli.cite import cite
 from carsim.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from carsim.cli.run import run
+from carsim.cli.sensitivity import sensitivity
 from carsim.cli.sensitivity_local import sensitivity_local
 from carsim.cli.sweep import sweep
 from carsim.cli.verify import verify
@@ -54,6 +55,7 @@ main.add_command(models)
 main.add_command(show)
 main.add_command(check)
 main.add_command(verify)
+main.add_command(sensitivity)
 main.add_command(sensitivity_local)
 main.add_command(cite)
 main.add_command(catalogue)

@@ -19,6 +19,11 @@ from carsim.plots.files import incidence_figure, write_run_figures, write_sweep_
 from carsim.plots.incidence import incidence
 from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
 from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
+from carsim.plots.sensitivity import (
+    sensitivity_bars,
+    sensitivity_map,
+    write_sensitivity_figures,
+)
 from carsim.plots.trajectories import shade, therapy_periods, trajectories
 
 __all__ = [
@@ -38,11 +43,14 @@ __all__ = [
     "risk_curves",
     "risk_map",
     "risk_map_figure",
+    "sensitivity_bars",
+    "sensitivity_map",
     "shade",
     "therapy_periods",
     "tornado",
     "trajectories",
     "trajectory_figure",
     "write_run_figures",
+    "write_sensitivity_figures",
     "write_sweep_figures",
 ]
