@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import click
@@ -123,15 +124,15 @@ def print_sensitivity(dataset: xr.Dataset) -> None:
 
 
 def _cell(one: xr.Dataset, name: str, k: int) -> str:
+    # Shares and correlations to three decimals, what has a unit or is a p value to three digits.
+    form = ".3f" if name in ("total_order", "first_order", "prcc") else ".3g"
     value = float(one[name][k])
-    if f"{name}_lower" not in one or value != value:
-        return f"{value:.2g}" if name == "p_value" else _short(value)
+    if math.isnan(value):
+        return number(value)
+    if f"{name}_lower" not in one:
+        return f"{value:{form}}"
     low, high = float(one[f"{name}_lower"][k]), float(one[f"{name}_upper"][k])
-    return f"{_short(value)} ({_short(low)} to {_short(high)})"
-
-
-def _short(value: float) -> str:
-    return number(value) if value != value else f"{value:.3g}"
+    return f"{value:{form}} ({low:{form}} to {high:{form}})".replace("-0.000", "0.000")
 
 
 def _what(one: xr.Dataset, k: int) -> str:

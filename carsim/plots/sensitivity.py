@@ -239,6 +239,10 @@ def write_sensitivity_figures(found: xr.Dataset, directory: Path | str) -> list[
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for ax, name in zip(panels, names, strict=False):
             sensitivity_bars(found, name, ax=ax)
+        if kind.ranked in ("total_order", "prcc"):  # shares and correlations compare
+            limits = np.array([ax.get_xlim() for ax in panels[: len(names)] if ax.axison])
+            for ax in panels[: len(names)]:
+                ax.set_xlim(limits[:, 0].min(), limits[:, 1].max())
         legend = panels[0].get_legend()
         if legend is not None:  # once for all, where it cannot lie on a bar
             handles, labels = panels[0].get_legend_handles_labels()
