@@ -113,7 +113,9 @@ def print_sensitivity(dataset: xr.Dataset) -> None:
             (
                 str(one.factor.values[k]),
                 *(_cell(one, name, int(k)) for _, name in columns),
-                str(one.why.values[k]) if "why" in one and one.why.values[k] else _what(one, int(k)),
+                str(one.why.values[k])
+                if "why" in one and one.why.values[k]
+                else _what(one, int(k)),
             )
             for k in order[:MOST_ROWS]
         ]
@@ -149,8 +151,8 @@ def _print_left_out(dataset: xr.Dataset) -> None:
         failed = dataset["failed"].values
         if failed.any():
             click.echo(
-                f"{int(failed.sum()):,} simulations failed, at most {int(failed.max())} at a point; "
-                f"they are left out"
+                f"{int(failed.sum()):,} simulations failed, at most {int(failed.max())} at a "
+                f"point; they are left out"
             )
             click.echo(f"  {dataset.attrs.get('failures', '')}")
     elif "left_out" in dataset:
@@ -159,8 +161,8 @@ def _print_left_out(dataset: xr.Dataset) -> None:
         ):
             if left_out:
                 click.echo(
-                    f"{output}: {int(left_out):,} of {int(n + left_out):,} patients without a value "
-                    f"are left out"
+                    f"{output}: {int(left_out):,} of {int(n + left_out):,} patients without a "
+                    f"value are left out"
                 )
         if "failures" in dataset.attrs:
             click.echo(f"  {dataset.attrs['failures']}")

@@ -117,7 +117,9 @@ def sensitivity_bars(
     order = _ranked(np.abs(values))[:most][::-1]
     ax = axes_of(ax)
     with house_style():
-        ax.set_title("\n".join(textwrap.wrap(capital(str(chosen.output_words.values)), LONGEST_TITLE)))
+        ax.set_title(
+            "\n".join(textwrap.wrap(capital(str(chosen.output_words.values)), LONGEST_TITLE))
+        )
         if not order.size:
             why = next((str(text) for text in chosen.why.values if text), "")
             ax.text(0.5, 0.5, f"no index: {why}", ha="center", va="center")
@@ -132,16 +134,14 @@ def sensitivity_bars(
             colors = [COLORS[1] if values[k] > 0.0 else COLORS[0] for k in order]
             _bars(ax, chosen, kind.ranked, order, places, colors, "", height=0.7)
         ax.axvline(0.0, color=LIMIT, linewidth=0.8)
-        ax.set_yticks(places, [_wrapped(str(chosen.factor_words.values[k])) for k in order])
+        ax.set_yticks(places, [_factor(chosen, k) for k in order])
         unit = unit_text(str(chosen.output_unit.values)) if kind.ranked == "mu_star" else ""
         ax.set_xlabel(f"{kind.words} ({unit})" if unit else kind.words)
         ax.margins(y=0.02)
     return ax
 
 
-def sensitivity_map(
-    found: xr.Dataset, *, most: int = MOST_ROWS, ax: Axes | None = None
-) -> Axes:
+def sensitivity_map(found: xr.Dataset, *, most: int = MOST_ROWS, ax: Axes | None = None) -> Axes:
     """Draw factors against outputs as a map with numbers, the most important factor on top.
 
     Shares and effects are drawn light to dark, correlations and elasticities from blue (the output
@@ -169,7 +169,9 @@ def sensitivity_map(
     size = np.nanmax(np.where(np.isfinite(values), np.abs(values), -1.0), axis=1)
     order = _ranked(np.where(size < 0.0, np.nan, size))[:most]
     if not order.size:
-        raise ScenarioError("sensitivity_map: no factor has an index; `why` in the result says why.")
+        raise ScenarioError(
+            "sensitivity_map: no factor has an index; `why` in the result says why."
+        )
     shown = values[order]
     low, high = (0.0, 1.0) if not kind.signed else (-1.0, 1.0)
     if kind.ranked == "elasticity":
@@ -196,16 +198,14 @@ def sensitivity_map(
             )
         words = [_wrapped(str(text), 22) for text in found.output_words.values]
         ax.set_xticks(range(len(words)), words)
-        ax.set_yticks(
-            range(len(order)), [_wrapped(str(found.factor_words.values[k])) for k in order]
-        )
+        ax.set_yticks(range(len(order)), [_factor(found, k) for k in order])
         ax.tick_params(length=0)
         ax.set_xticks(np.arange(-0.5, shown.shape[1]), minor=True)
         ax.set_yticks(np.arange(-0.5, shown.shape[0]), minor=True)
         ax.grid(which="minor", color="white", linewidth=1.0)
         ax.tick_params(which="minor", length=0)
         ax.spines[:].set_visible(False)
-        ax.figure.colorbar(image, ax=ax, label=kind.map_words)
+        ax.figure.colorbar(image, ax=ax, label=kind.map_words, aspect=35)
     return ax
 
 
@@ -310,6 +310,12 @@ def _bars(
     ax.hlines(places, low, high, color="black", linewidth=0.9)
     for end in (low, high):
         ax.plot(end, places, linestyle="none", marker="|", color="black", markersize=4)
+
+
+def _factor(found: xr.Dataset, k: int) -> str:
+    """Words for a factor; a parameter of a module needs its name beside them."""
+    name, words = str(found.factor.values[k]), str(found.factor_words.values[k])
+    return f"{name}\n{_wrapped(words, LONGEST_TITLE)}" if "." in name else _wrapped(words)
 
 
 def _wrapped(words: str, width: int = LONGEST_LABEL) -> str:

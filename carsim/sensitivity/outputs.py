@@ -118,7 +118,7 @@ class Output:
 
 
 def reduced(
-    output: Output, variable: xr.DataArray, points: Mapping[str, Array]
+    output: Output, swept: xr.Dataset, points: Mapping[str, Array]
 ) -> tuple[Array, NDArray[np.int64]]:
     """Statistic of one output at every point, on its scale, and how many patients are in it.
 
@@ -126,8 +126,8 @@ def reduced(
     ----------
     output : Output
         What is asked for.
-    variable : xarray.DataArray
-        Over ``point`` and perhaps ``patient``.
+    swept : xarray.Dataset
+        Result of the sweep over ``point`` and perhaps ``patient``.
     points : mapping of str to array, shape (n_points,)
         Values of the factors, for messages.
 
@@ -136,33 +136,39 @@ def reduced(
     ScenarioError
         A point where no patient has a value, or one without a logarithm; it is named.
     """
-    values = np.asarray(variable.values, dtype=np.float64)
-    values = values.reshape(len(values), -1)
+    values = _rows(swept[output.variable])
     n = np.isfinite(values).sum(axis=1)
-    _check(
-        n > 0,
-        points,
-        f"no patient has a value of '{output.variable}': all {values.shape[1]} "
-        f"failed, or it is defined for none of them. Narrow the ranges of the factors",
-    )
+    empty = np.flatnonzero(n == 0)
+    if empty.size:
+        failed = int((_rows(swept["status"])[empty[0]] != 0).sum())
+        first = f" {swept.attrs['failures']}" if failed else ""
+        raise ScenarioError(
+            f"sensitivity: {_place(empty, points)} no patient has a value of '{output.variable}': "
+            f"{failed} of {values.shape[1]} failed. Narrow the ranges of the factors, or look at "
+            f"something that is defined there.{first}"
+        )
     found = output.of(values)
     if output.scale == "log":
-        _check(
-            found > 0.0,
-            points,
-            f"output '{output.name}' is not above 0 and has no logarithm. Use scale = 'linear'",
-        )
+        bad = np.flatnonzero(found <= 0.0)
+        if bad.size:
+            raise ScenarioError(
+                f"sensitivity: {_place(bad, points)} output '{output.name}' is {found[bad[0]]:g} "
+                f"and has no logarithm. Use scale = 'linear'."
+            )
         found = np.log10(found)
     return found, n
 
 
-def _check(good: NDArray[np.bool_], points: Mapping[str, Array], what: str) -> None:
-    bad = np.flatnonzero(~good)
-    if not bad.size:
-        return
+def _rows(variable: xr.DataArray) -> Array:
+    """Values of a row a point, also where there is but one patient."""
+    values = np.asarray(variable.values, dtype=np.float64)
+    return values.reshape(len(values), -1)
+
+
+def _place(bad: NDArray[np.int64], points: Mapping[str, Array]) -> str:
     here = ", ".join(f"{name} = {_spelled(values[bad[0]])}" for name, values in points.items())
-    more = f" (and at {bad.size - 1} more points)" if bad.size > 1 else ""
-    raise ScenarioError(f"sensitivity: at point {bad[0]} ({here}){more} {what}.")
+    more = f" (and at {bad.size - 1} more)" if bad.size > 1 else ""
+    return f"at point {bad[0]} ({here}){more}"
 
 
 def _spelled(value: object) -> str:

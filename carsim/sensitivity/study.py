@@ -132,7 +132,7 @@ class Study:
         -------
         xarray.Dataset
             As of `carsim.sensitivity.sobol`, `morris`, `prcc` or `patient_prcc`. With factors also
-            over ``point``: the factors' values, ``value``, ``n_patients`` that are in it, and
+            over ``point``: ``factor_value``, ``value``, ``n_patients`` that are in it, and
             ``failed``. The attributes rebuild the study (`carsim.sensitivity.rebuild_study`).
 
         Raises
@@ -186,7 +186,7 @@ class Study:
         points = {axis.name: swept[axis.name].values for axis in self.factors}
         values, counts, labels = {}, [], []
         for output in self.outputs:
-            values[output.name], n = reduced(output, swept[output.variable], points)
+            values[output.name], n = reduced(output, swept, points)
             counts.append(n)
             labels.append(output.described(swept[output.variable]))
         if isinstance(design, Saltelli):
@@ -219,7 +219,16 @@ class Study:
         failed = (swept["status"] != 0).values.reshape(self.sweep.n_cells, -1).sum(axis=1)
         one = {"units": "1", "carsim_units": "1"}
         both = ("point", "output")
+        columns = [swept[axis.name].values for axis in axes]
+        if any(column.dtype.kind not in "iuf" for column in columns):
+            columns = [column.astype(str).astype(object) for column in columns]
         evaluations = {
+            # One variable for all: the name of a factor may be that of an index, such as mu.
+            "factor_value": (
+                ("point", "factor"),
+                np.column_stack(columns),
+                {"long_name": "factor at the point, in factor_unit"},
+            ),
             "value": (
                 both,
                 np.column_stack(list(values.values())),
@@ -246,7 +255,6 @@ class Study:
             "output_unit": ("output", [label.unit for label in labels], found.output_unit.attrs),
             "point": swept["point"].variable,
         }
-        coordinates |= {axis.name: swept[axis.name].variable for axis in axes}
         return found.assign(evaluations).assign_coords(coordinates)
 
     def _check_outputs(self) -> None:
@@ -260,7 +268,7 @@ class Study:
             where = f"sensitivity.outputs[{number}].variable"
             if output.variable not in known:
                 raise ScenarioError(
-                    f"{where}: {unknown('variable', output.variable, known, 'the endpoints')}"
+                    f"{where}: {unknown('variable', output.variable, known, 'the result')}"
                 )
         names = [output.name for output in self.outputs]
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.colors import to_hex
+from matplotlib.patches import Patch, Rectangle
 
 from carsim import plots
 from carsim.errors import ScenarioError
@@ -39,11 +40,16 @@ def make(method: str) -> xr.Dataset:
     return xr.Dataset({**data, "why": (dims, why)}, coordinates, {"method": method})
 
 
+def width(bar: Patch) -> float:
+    assert isinstance(bar, Rectangle)
+    return bar.get_width()
+
+
 @pytest.mark.parametrize("method", list(MAIN))
 def test_bars_are_ranked_and_carry_their_intervals(method: str) -> None:
     found = make(method)
     ax = plots.sensitivity_bars(found, "risk")
-    widths = [bar.get_width() for bar in ax.patches[:3]]
+    widths = [width(bar) for bar in ax.patches[:3]]
     sign = -1.0 if method in ("prcc", "local") else 1.0
     assert widths == pytest.approx([sign * 0.1, 0.3, 0.8])  # from the bottom up
     labels = [text.get_text() for text in ax.get_yticklabels()]
@@ -55,7 +61,7 @@ def test_bars_are_ranked_and_carry_their_intervals(method: str) -> None:
         ends = [tuple(segment[:, 0]) for segment in ax.collections[0].get_segments()]  # type: ignore[attr-defined]
         assert ends[2] == pytest.approx((0.75, 0.95))
     if method in SECOND:
-        assert [bar.get_width() for bar in ax.patches[3:]] == pytest.approx([0.05, 0.15, 0.4])
+        assert [width(bar) for bar in ax.patches[3:]] == pytest.approx([0.05, 0.15, 0.4])
     if sign < 0.0:
         colors = [to_hex(bar.get_facecolor()).upper() for bar in ax.patches]
         assert colors == [COLORS[0], COLORS[1], COLORS[1]]
@@ -82,7 +88,7 @@ def test_the_map_shows_every_number_on_an_honest_scale(method: str) -> None:
     image = ax.images[0]
     texts = [text.get_text() for text in ax.texts]
     if method == "morris":  # each output relative to its own largest effect
-        assert texts == ["0.12", "1.00", "1.00", "none", "0.38", "0.29"]
+        assert texts == ["0.12", "1.00", "1.00", "none", "0.37", "0.29"]
     else:
         sign = "-" if method in ("prcc", "local") else ""
         assert texts == ["0.80", "none", f"{sign}0.10", f"{sign}0.70", "0.30", "0.20"]
