@@ -39,6 +39,15 @@ def test_blocks_run_and_say_what_the_page_says(
         {"receptor": 1.0, "bound": 1.0},
     ]
     assert not names["sensitivities"].why.values.any()
+    indices = names["global_indices"].sel(output="leukemia_median")
+    total = indices.total_order.to_pandas()
+    assert set(total.sort_values().index[-2:]) == {"tau_C", "rho_C"}
+    assert float(indices.first_order.sum()) < 0.97 < 1.05 < total.sum()  # they interact
+    drivers = names["drivers"]
+    assert str(np.abs(drivers.prcc).sel(output="hbv_reactivation").idxmax("factor").values) == (
+        "leukemia.negative_fraction"
+    )
+    assert drivers.attrs["taken_out"] == "serostatus"
     screen = names["screen"]
     assert screen.attrs["rank"] == 7
     assert np.isinf(screen.attrs["index"])

@@ -17,6 +17,7 @@ from carsim.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from carsim.cli.export import export
 from carsim.cli.rerun import rerun
 from carsim.cli.run import run
+from carsim.cli.sensitivity import sensitivity
 from carsim.cli.sensitivity_local import sensitivity_local
 from carsim.cli.status import status
 from carsim.cli.sweep import sweep
@@ -61,6 +62,7 @@ main.add_command(models)
 main.add_command(show)
 main.add_command(check)
 main.add_command(verify)
+main.add_command(sensitivity)
 main.add_command(sensitivity_local)
 main.add_command(cite)
 main.add_command(catalogue)

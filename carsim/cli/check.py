@@ -81,6 +81,13 @@ def _check_file(file: str, overrides: tuple[str, ...]) -> None:
     click.echo(f"  model {config.scenario.model.name}")
     for line in describe(config):
         click.echo(f"  {line}")
+    study = config.sensitivity
+    if study is not None:
+        from carsim.sensitivity import Study
+        from carsim.sweep import estimate
+
+        size = f": {estimate(study.sweep).lines()[0]}" if isinstance(study, Study) else ""
+        click.echo(f"  sensitivity by {study.method}{size}")
     click.echo("  all names, values and units are known")
 
 

@@ -17,9 +17,11 @@ from carsim.config.build import at, build_design, build_endpoints, build_scenari
 from carsim.config.document import flatten, load, parse
 from carsim.config.messages import words_for
 from carsim.config.schema import ConfigTable
+from carsim.config.sensitivity import build_sensitivity
 from carsim.endpoints import Endpoint
 from carsim.errors import ConfigError
 from carsim.scenario import Scenario
+from carsim.sensitivity import LocalStudy, Study
 from carsim.sweep import Sweep
 
 __all__ = ["Config", "json_schema", "read", "read_config", "read_text"]
@@ -43,6 +45,8 @@ class Config:
         The file itself.
     overrides : tuple of str
         What was changed from outside, as ``path=value``.
+    sensitivity : Study, LocalStudy or None
+        None for a file without ``[sensitivity]``.
     """
 
     scenario: Scenario
@@ -52,6 +56,7 @@ class Config:
     description: str
     text: str
     overrides: tuple[str, ...]
+    sensitivity: Study | LocalStudy | None = None
 
 
 def read(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Scenario | Sweep:
@@ -125,7 +130,14 @@ def read_text(
                 overrides=tuple(overrides),
             )
     return Config(
-        scenario, sweep, endpoints, table.title, table.description, text, tuple(overrides)
+        scenario,
+        sweep,
+        endpoints,
+        table.title,
+        table.description,
+        text,
+        tuple(overrides),
+        build_sensitivity(table, scenario, endpoints, text, tuple(overrides), source),
     )
 
 

@@ -202,7 +202,7 @@ def build_design(table: ConfigTable, source: str) -> Design:
     axes = []
     for number, given in enumerate(table.sweep.axes):
         with at(source, f"sweep.axes[{number}]"):
-            axes.append(_axis(given))
+            axes.append(build_axis(given))
     with at(source, "sweep"):
         return make_design(table.sweep.design, axes, table.sweep.points, table.sweep.seed)
 
@@ -358,7 +358,8 @@ def _construct(kind: Callable[..., T], options: Mapping[str, Any], source: str, 
         return kind(**options)
 
 
-def _axis(given: AxisTable) -> Axis:
+def build_axis(given: AxisTable) -> Axis:
+    """Make one axis of a sweep, or one factor of a sensitivity study."""
     return Axis(
         given.path,
         given.values,

@@ -130,6 +130,28 @@ class SweepTable(Table):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
+class SensitivityOutputTable(Table):
+    """``[[sensitivity.outputs]]``: a variable of the endpoints, and its statistic over patients."""
+
+    variable: Text
+    statistic: Literal["mean", "median", "percentile"] | None = None
+    percentile: float | None = None
+    scale: Literal["linear", "log"] | None = None
+    time: float | None = None
+    name: str = ""
+    label: str = ""
+
+
+class SensitivityTable(Table):
+    """``[sensitivity]``: which factors decide which outputs."""
+
+    method: Literal["sobol", "morris", "prcc", "local"]
+    samples: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
+    factors: list[AxisTable] = []
+    outputs: Annotated[list[SensitivityOutputTable], Field(min_length=1)]
+
+
 class OutputTable(Table):
     """``[outputs]``: observables and states that ``carsim run`` saves."""
 
@@ -149,6 +171,7 @@ class ConfigTable(Table):
     events: EventsTable | None = None
     population: PopulationTable | None = None
     sweep: SweepTable | None = None
+    sensitivity: SensitivityTable | None = None
     endpoints: dict[str, Item] = {}
     metrics: dict[str, Item] = {}
     outputs: OutputTable = OutputTable()

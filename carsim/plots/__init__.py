@@ -20,6 +20,11 @@ from carsim.plots.files import incidence_figure, write_run_figures, write_sweep_
 from carsim.plots.incidence import incidence
 from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
 from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
+from carsim.plots.sensitivity import (
+    sensitivity_bars,
+    sensitivity_map,
+    write_sensitivity_figures,
+)
 from carsim.plots.spaghetti import spaghetti
 from carsim.plots.strategies import convergence, differences
 from carsim.plots.swimmer import periods_where, swimmer
@@ -31,7 +36,7 @@ from carsim.plots.therapy import (
     therapy_courses,
     therapy_periods,
 )
-from carsim.plots.trajectories import trajectories
+from carsim.plots.trajectories import shade, therapy_periods, trajectories
 from carsim.plots.vpc import vpc
 from carsim.plots.vpc_statistics import vpc_statistics
 
@@ -59,6 +64,8 @@ __all__ = [
     "risk_map",
     "risk_map_figure",
     "scheduled_periods",
+    "sensitivity_bars",
+    "sensitivity_map",
     "shade",
     "spaghetti",
     "stacked_incidence",
@@ -71,5 +78,6 @@ __all__ = [
     "vpc",
     "vpc_statistics",
     "write_run_figures",
+    "write_sensitivity_figures",
     "write_sweep_figures",
 ]
