@@ -73,7 +73,7 @@ def sensitivity(
         click.echo(config.title or file)
     if isinstance(study, Study):
         sizes = estimate(study.sweep)
-        sizes.check()
+        sizes.check_memory()
         if not quiet:
             for line in sizes.lines():
                 click.echo(f"  {line}")

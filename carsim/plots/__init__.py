@@ -36,7 +36,7 @@ from carsim.plots.therapy import (
     therapy_courses,
     therapy_periods,
 )
-from carsim.plots.trajectories import shade, therapy_periods, trajectories
+from carsim.plots.trajectories import trajectories
 from carsim.plots.vpc import vpc
 from carsim.plots.vpc_statistics import vpc_statistics
 
