@@ -14,6 +14,7 @@ from carsim.cli.catalogue import catalogue, models, show
 from carsim.cli.check import check
 from carsim.cli.cite import cite
 from carsim.cli.exit_codes import BAD_INPUT, INTERRUPTED
+from carsim.cli.report import report
 from carsim.cli.run import run
 from carsim.cli.sensitivity_local import sensitivity_local
 from carsim.cli.sweep import sweep
@@ -50,6 +51,7 @@ def main() -> None:
 
 main.add_command(run)
 main.add_command(sweep)
+main.add_command(report)
 main.add_command(models)
 main.add_command(show)
 main.add_command(check)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from carsim.sweep.block import BlockResult, compute_block
+from carsim.sweep.courses import courses
 from carsim.sweep.examples import examples
 from carsim.sweep.plan import Estimate, Plan, estimate, make_plan
 from carsim.sweep.rebuild import rebuild_sweep
@@ -18,6 +19,7 @@ __all__ = [
     "Plan",
     "Sweep",
     "compute_block",
+    "courses",
     "estimate",
     "examples",
     "make_plan",
