@@ -6,7 +6,7 @@ What `carsim verify` and `carsim report` write. No script, no request: figures a
 from __future__ import annotations
 
 from carsim.hypertext.frame import page_of
-from carsim.hypertext.tables import Cell, table
+from carsim.hypertext.tables import table
 from carsim.hypertext.words import (
     anchor,
     between,
@@ -19,7 +19,6 @@ from carsim.hypertext.words import (
 )
 
 __all__ = [
-    "Cell",
     "anchor",
     "between",
     "counted",

@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-__all__ = ["Cell", "table"]
-
-_NUMBER = ' class="number"'
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell that is more than words.
-
-    Attributes
-    ----------
-    html : str
-        What it holds.
-    span : int
-        Rows that it covers.
-    """
-
-    html: str
-    span: int = 1
+__all__ = ["table"]
 
 
 def table(
-    header: Sequence[str],
-    rows: Iterable[Sequence[str | Cell]],
-    *,
-    numbers: Sequence[int] = (),
-    caption: str = "",
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()
 ) -> str:
     """Write a table; the first cell of each row is its heading.
 
@@ -39,37 +16,23 @@ def table(
     ----------
     header : sequence of str
         Headings of the columns, HTML.
-    rows : iterable of sequences of str or Cell
-        Cells, HTML. A row under a cell that covers several rows leaves that one out.
+    rows : iterable of sequences of str
+        Cells, HTML.
     numbers : sequence of int
         Columns that are set to the right.
-    caption : str
-        Words above it, HTML.
 
     Returns
     -------
     str
     """
-    parts = ['<div class="scroll"><table>']
-    if caption:
-        parts.append(f"<caption>{caption}</caption>")
-    heads = (
-        f'<th scope="col"{_NUMBER if k in numbers else ""}>{words}</th>'
-        for k, words in enumerate(header)
-    )
-    parts.append(f"<thead><tr>{''.join(heads)}</tr></thead><tbody>")
+    style = [' class="number"' if k in numbers else "" for k in range(len(header))]
+    heads = (f'<th scope="col"{s}>{words}</th>' for s, words in zip(style, header, strict=True))
+    parts = [f'<div class="scroll"><table><thead><tr>{"".join(heads)}</tr></thead><tbody>']
     for row in rows:
-        missing = len(header) - len(row)
-        cells = []
-        for k, given in enumerate(row, start=missing):
-            cell = given if isinstance(given, Cell) else Cell(given)
-            span = f' rowspan="{cell.span}"' if cell.span > 1 else ""
-            style = _NUMBER if k in numbers else ""
-            if k == 0:
-                scope = "rowgroup" if cell.span > 1 else "row"
-                cells.append(f'<th scope="{scope}"{span}{style}>{cell.html}</th>')
-            else:
-                cells.append(f"<td{span}{style}>{cell.html}</td>")
+        cells = [
+            f"<td{s}>{cell}</td>" if k else f'<th scope="row"{s}>{cell}</th>'
+            for k, (s, cell) in enumerate(zip(style, row, strict=True))
+        ]
         parts.append(f"<tr>{''.join(cells)}</tr>")
     parts.append("</tbody></table></div>")
     return "\n".join(parts)

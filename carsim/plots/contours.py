@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -15,7 +16,15 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from carsim.plots.risk_maps import ceiling
-from carsim.plots.theme import RISK_COLORS, axes_of, axis_values, groups_of, house_style, letters
+from carsim.plots.theme import (
+    RISK_COLORS,
+    axes_of,
+    axis_values,
+    groups_of,
+    house_style,
+    letters,
+    tick_labels,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 LEVELS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
 MOST_LINES = 6
 LONGEST_LABEL = 46
+FINE = 120  # places along an axis at which lines are followed
 SURE = 5.0
 """Percent: the line that is drawn with its uncertainty, if it crosses the map."""
 
@@ -66,24 +76,39 @@ def risk_contours(
     up, y_words = axis_values(ordered[y])
     shares = 100.0 * np.asarray(ordered["risk"].values, dtype=np.float64)
     top = 100.0 * (ceiling(ordered["risk"].values) if largest is None else largest)
+    fine_across, fine_up = _fine(across), _fine(up)
+
+    def between(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _interpolated(values, (across, up), (fine_across, fine_up))
+
     steps = np.linspace(0.0, top, 21)
     ax.contourf(
-        across, up, shares, levels=steps, cmap=RISK_COLORS, norm=Normalize(0.0, top), extend="max"
+        fine_across,
+        fine_up,
+        between(shares),
+        levels=steps,
+        cmap=RISK_COLORS,
+        norm=Normalize(0.0, top),
+        extend="max",
     )
     if level is not None:
         lower = 100.0 * np.asarray(ordered["lower"].values, dtype=np.float64)
         upper = 100.0 * np.asarray(ordered["upper"].values, dtype=np.float64)
-        # Positive where the interval includes the level; linear between the cells like the rest.
-        inside = np.minimum(upper - level, level - lower)
+        # Positive where the interval includes the level. The ends are interpolated first: between
+        # a cell clearly above and one clearly below it, the level is somewhere.
+        inside = np.minimum(between(upper) - level, level - between(lower))
         if np.nanmax(inside) > 0:
             ax.contourf(
-                across, up, inside, levels=[0.0, 1e9], colors="none", hatches=["////"]
+                fine_across, fine_up, inside, levels=[0.0, 1e9], colors="none", hatches=["////"]
             ).set_edgecolor("#8A6D00")
     lines = lines_of(shares)
     if lines:
-        drawn = ax.contour(across, up, shares, levels=lines, colors="black", linewidths=0.9)
+        drawn = ax.contour(
+            fine_across, fine_up, between(shares), levels=lines, colors="black", linewidths=0.9
+        )
         texts = ax.clabel(drawn, fmt=lambda value: f"{value:g} %", fontsize=7.5)
         for text in texts:
+            text.set_clip_on(False)
             text.set_bbox({"facecolor": "white", "alpha": 0.8, "pad": 0.8, "linewidth": 0})
     columns, rows = np.meshgrid(across, up)
     ax.plot(
@@ -98,6 +123,8 @@ def risk_contours(
         clip_on=False,
         zorder=3,
     )
+    ax.set_xticks(across, tick_labels(ordered[x])[0])
+    ax.set_yticks(up, tick_labels(ordered[y])[0])
     ax.set_xlabel("\n".join(textwrap.wrap(x_words, LONGEST_LABEL)))
     ax.set_ylabel("\n".join(textwrap.wrap(y_words, LONGEST_LABEL)))
     ax.set_title(title)
@@ -177,9 +204,24 @@ def sure_level(table: xr.Dataset) -> float | None:
     return min(lines, key=lambda each: abs(np.log(each / SURE)), default=None)
 
 
-def _scale(largest: float) -> object:
-    from matplotlib.cm import ScalarMappable
+def _fine(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places between and at the given ones."""
+    between = np.linspace(places[0], places[-1], FINE)
+    return np.unique(np.concatenate([places, between]))
 
+
+def _interpolated(
+    values: NDArray[np.float64],
+    given: tuple[NDArray[np.float64], NDArray[np.float64]],
+    wanted: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Interpolate (up, across) linearly along both axes."""
+    along = np.array([np.interp(wanted[0], given[0], row) for row in values])
+    columns = [np.interp(wanted[1], given[1], column) for column in along.T]
+    return np.array(columns).T
+
+
+def _scale(largest: float) -> ScalarMappable:
     return ScalarMappable(Normalize(0.0, 100.0 * largest), colormaps[RISK_COLORS])
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from carsim.plots.theme import COLORS, LINE_STYLES, house_style, letters
 
 COLUMNS = 3
+EVERYBODY = "#5F6B76"
 LONGEST_LABEL = 52  # letters; more do not fit below a panel
 
 
@@ -42,7 +43,9 @@ class Histogram:
     log: bool = False
 
 
-def histogram_figure(panels: Sequence[Histogram], y_label: str) -> Figure:
+def histogram_figure(
+    panels: Sequence[Histogram], y_label: str, *, groups: Sequence[str] = ()
+) -> Figure:
     """Page of histograms.
 
     Parameters
@@ -51,12 +54,15 @@ def histogram_figure(panels: Sequence[Histogram], y_label: str) -> Figure:
         At least one.
     y_label : str
         Words of the ordinates, which are in percent.
+    groups : sequence of str
+        Groups in the order of their colors; by default as they come.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    groups = list(dict.fromkeys(name for panel in panels for name in panel.shares if name))
+    seen = list(dict.fromkeys(name for panel in panels for name in panel.shares if name))
+    order = list(dict.fromkeys([*groups, *seen]))
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     with house_style():
@@ -64,8 +70,8 @@ def histogram_figure(panels: Sequence[Histogram], y_label: str) -> Figure:
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for number, (ax, panel) in enumerate(zip(axes, panels, strict=False)):
             for name, shares in panel.shares.items():
-                place = groups.index(name) if name in groups else 0
-                color = COLORS[place % len(COLORS)]
+                place = order.index(name) if name else 0
+                color = COLORS[place % len(COLORS)] if name else EVERYBODY
                 heights = 100.0 * np.asarray(shares)
                 if len(panel.shares) == 1:
                     ax.stairs(heights, panel.edges, fill=True, color=color, alpha=0.35)
@@ -89,7 +95,7 @@ def histogram_figure(panels: Sequence[Histogram], y_label: str) -> Figure:
             ax.remove()
         if len(panels) > 1:
             letters(list(axes[: len(panels)]))
-        if groups:
+        if seen:
             handles = [
                 Line2D(
                     [],
@@ -98,7 +104,8 @@ def histogram_figure(panels: Sequence[Histogram], y_label: str) -> Figure:
                     linestyle=LINE_STYLES[k % len(LINE_STYLES)],
                     label=name,
                 )
-                for k, name in enumerate(groups)
+                for k, name in enumerate(order)
+                if name in seen
             ]
             figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
     return figure

@@ -59,6 +59,8 @@ def interval_rows(
             markersize=5,
             color=color,
             label=name or None,
+            clip_on=False,
+            zorder=3,
         )
     ax.set_yticks(places, ["\n".join(textwrap.wrap(label, LONGEST_LABEL)) for label in labels])
     ax.set_ylim(len(labels) - 0.5, -0.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import numpy as np
 
 from carsim.dataset.words import words_of_actions
 from carsim.engine.status import Status
-from carsim.hypertext import Cell, counted, table
+from carsim.hypertext import counted, table
 from carsim.report.question import extremes
 from carsim.report.section import Section, about, lower_first, percent, short
 from carsim.report.view import View
@@ -133,12 +133,12 @@ def _draw(section: Section, view: View, chosen: Chosen) -> bool:
         return True
     shown = data[outputs].isel(patient=alive)
     known = {name for panel in PANELS for name in panel.variables}
-    panels = PANELS
+    panels: Sequence[Panel] = PANELS
     if not known & set(outputs):
-        panels = tuple(
+        panels = [
             Panel(_title(shown[name]), (name,), log=_is_log(shown[name]))
             for name in outputs[:MOST_PANELS]
-        )
+        ]
     present = [panel for panel in panels if any(_moves(shown, name) for name in panel.variables)]
     if not present:
         section.say("All outputs that were saved are zero.")
@@ -150,7 +150,7 @@ def _draw(section: Section, view: View, chosen: Chosen) -> bool:
         f"Courses over time of {', '.join(outputs)} in {counted(len(alive), 'virtual patient')}.",
         f"{counted(len(alive), 'virtual patient')}: median, 5th to 95th percentile at each time, "
         "and the first three patients as thin lines. A band is not a course: no patient need "
-        "follow it. Times are counted from the infusion where the config does so.",
+        "follow it.",
     )
     left = [name for name in outputs if not any(name in panel.variables for panel in present)]
     if left:
@@ -216,64 +216,65 @@ def event_log(view: View, chosen: list[Chosen]) -> Section:
         section.say(_why_none(view))
         return section
     model = view.sweep.scenario.model
-    unit = _unit(model.time_unit)
-    rows: list[tuple[str | Cell, ...]] = []
+    unit = model.time_unit
+    does: dict[str, str] = {}
+    has: list[set[str]] = []
     for each in chosen:
+        items = scenario_of(view.sweep, view.number(each.at)).items
         rules = {
             name: words_of_actions(item, model)
-            for name, item in scenario_of(view.sweep, view.number(each.at)).items.items()
+            for name, item in items.items()
             if isinstance(item, Rule | Hazard)
         }
-        n = each.courses.sizes["patient"]
-        mine = [_fired(each.courses, name, does, n) for name, does in rules.items()]
-        mine += [
-            _fired(each.courses, name, "the last cell or particle is gone: set to zero", n)
-            for name in dict.fromkeys(map(str, each.courses["event_name"].values))
-            if name not in rules
-        ]
-        if not mine:
-            continue
-        place = Cell(f"{escape(view.place(each.at) or 'all')}", len(mine))
-        rows.append((place, *mine[0]))
-        rows += mine[1:]
-    if not rows:
+        has.append(set(rules))
+        does |= rules
+    pools: dict[str, str] = {}
+    for each in chosen:
+        for name in map(str, each.courses["event_name"].values):
+            if name not in does:
+                pools[name] = "set to zero: not a whole cell or particle is left"
+    n = chosen[0].courses.sizes["patient"]
+    if not does:
         section.say(
             "The therapy has no rule and no hazard: everything in it was planned, nothing depended "
             "on the patient."
         )
+    else:
+        section.say(
+            "Rules watch the patient and act; hazards strike at random. The table says in how many "
+            f"of the {counted(n, 'patient')} of section 5 each did so, and when first (median of "
+            "those patients). A rule that never did is listed, too."
+        )
+    if not does and not pools:
         return section
-    section.say(
-        "Rules watch the patient and act; hazards strike at random. The table counts them in the "
-        f"courses of section 5 ({chosen[0].courses.sizes['patient']} patients in each cell). A rule "
-        "that never fired is listed, too."
-    )
-    header = (
-        "Cell",
-        "Rule, hazard or pool",
-        "What it does",
-        "Patients",
-        "Share",
-        f"First time, median ({unit})",
-        "Times in all",
-    )
-    section.add(table(header, rows, numbers=range(3, 7)))
+    header = ["Rule, hazard or pool", "What happens"]
+    header += [escape(view.place(each.at) or "All patients") for each in chosen]
+    rows = []
+    for name, words in (does | pools).items():
+        cells = [
+            _fired(each.courses, name, n, unit) if name in mine or name in pools else "not given"
+            for each, mine in zip(chosen, has, strict=True)
+        ]
+        pool = name.replace("extinct:", "extinction of ")
+        rows.append((f"<code>{escape(pool)}</code>", escape(words), *cells))
+    section.add(table(header, rows))
     notes = [each.courses["event_name"].attrs.get("note") for each in chosen]
     for note in dict.fromkeys(filter(None, notes)):
         section.note(f"Some firings are missing from these counts: {note}.")
     return section
 
 
-def _fired(data: xr.Dataset, name: str, does: str, n: int) -> tuple[str, ...]:
+def _fired(data: xr.Dataset, name: str, n: int, unit: str) -> str:
     here = data["event_name"].values == name
     patients = data["event_patient"].values[here]
     times = data["event_time"].values[here]
     who = np.unique(patients)
-    first = [float(times[patients == patient].min()) for patient in who]
+    if not who.size:
+        return f"never (0 of {n:,})"
+    first = float(np.median([times[patients == patient].min() for patient in who]))
+    when = f"on {unit} {short(first)}" if unit == "day" else f"at {short(first)} {unit}"
+    again = f", {here.sum():,} times in all" if here.sum() > who.size else ""
     return (
-        escape(name.replace("extinct:", "extinction of ")),
-        escape(does),
-        f"{len(who):,} of {n:,}",
-        percent(len(who) / n),
-        short(float(np.median(first))) if first else "never",
-        f"{int(here.sum()):,}",
+        f"{who.size:,} of {n:,} ({percent(who.size / n)})"
+        f"<small>first {escape(when)}{again}</small>"
     )

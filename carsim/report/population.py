@@ -16,6 +16,7 @@ from carsim.report.view import View
 
 MOST_HISTOGRAMS = 9
 BINS = 30
+MOST_KINDS = 7
 WIDE = 20.0
 """From this ratio of the 95th to the 5th percentile on, an axis is logarithmic."""
 
@@ -51,9 +52,16 @@ class Sampled:
     spread: tuple[float, float, float]
 
     @property
+    def varies(self) -> bool:
+        """Whether these patients differ in it."""
+        return self.spread[0] < self.spread[2]
+
+    @property
     def ratio(self) -> float:
         """95th over 5th percentile; infinite if that is no measure."""
         low, _, high = self.spread
+        if not self.varies:
+            return 1.0
         return high / low if low > 0 else float("inf")
 
 
@@ -238,7 +246,9 @@ def _histograms(section: Section, view: View, sampled: Sequence[Sampled]) -> Non
     chosen = ranked[:MOST_HISTOGRAMS]
     panels = []
     for name in chosen:
-        mine = [each for each in sampled if each.name == name][:4]
+        mine = [each for each in sampled if each.name == name and each.varies][:MOST_KINDS]
+        if not mine:
+            continue
         first = mine[0]
         low = min(each.spread[0] for each in mine)
         high = max(each.spread[2] for each in mine)
@@ -252,19 +262,27 @@ def _histograms(section: Section, view: View, sampled: Sequence[Sampled]) -> Non
         unit = unit_text(first.unit)
         words = f"{capital(first.words)}{f' ({unit})' if unit else ''}"
         panels.append(Histogram(name, words, edges, counts, log=log))
+    if not panels:
+        return
+    chosen = [panel.title for panel in panels]
     more = f" of {len(names)}" if len(names) > len(chosen) else ""
     section.say(
         f"The figure shows {counted(len(chosen), 'parameter')}{more}"
         + (f": {why}." if more else ".")
     )
     section.draw(
-        as_png(histogram_figure(panels, "Share of patients (%)")),
+        as_png(histogram_figure(panels, "Share of patients (%)", groups=_kind_names(view))),
         f"Histograms of the sampled parameters {', '.join(chosen)}; the table above has their "
         "medians and percentiles.",
         "How sampled parameters differ between the virtual patients. Each panel has its own axes; "
         "an axis is logarithmic where values range over decades. Where the draw depends on the "
-        "kind of patient, each kind has a line.",
+        "kind of patient, each kind that varies has a line; all others are gray.",
     )
+
+
+def _kind_names(view: View) -> list[str]:
+    """Kinds of patients in the order in which all figures color them."""
+    return [str(name) for name in view.whole[view.kind].values] if view.kind in view.dims else []
 
 
 def _ranked(view: View, names: Sequence[str]) -> list[str]:

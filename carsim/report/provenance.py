@@ -115,7 +115,7 @@ def _sources(section: Section, view: View) -> None:
     lines = [f"{AUTHOR} ({YEAR}). {TITLE}. Version {found.version}."]
     lines += [paper.line for paper in found.papers]
     lines += [reference.line for reference in found.sources.values()]
-    lines.append(found.solver.line if found.solver.text else found.method)
+    lines.append(found.solver.text or found.method)
     items = "".join(f"<li>{linked(line)}</li>" for line in dict.fromkeys(lines))
     section.add(f"<ol>{items}</ol>")
     section.add("<p>As BibTeX: <code>carsim cite RESULT.NC --bibtex</code>.</p>")

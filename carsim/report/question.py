@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,8 +36,9 @@ def question(view: View) -> Section:
     """Say what was simulated, what was counted, and what came out."""
     section = Section("The question")
     comment = opening(str(view.whole.attrs.get("config", "")))
-    for paragraph in comment:
-        section.say(paragraph)
+    if comment:
+        said = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in comment)
+        section.add(f"<p>The config begins with these words:</p><blockquote>{said}</blockquote>")
     _answer(section, view)
     _varied(section, view)
     _counted(section, view)
@@ -75,7 +76,7 @@ def alike(table: xr.Dataset, at: tuple[int, ...]) -> str:
     """Say in how many other cells the risk is the same."""
     shares = np.asarray(table["risk"].values)
     others = int(np.sum(shares == shares[at])) - 1
-    return f" and the same in {counted(others, 'other cell')}" if others else ""
+    return f" (the same in {counted(others, 'other cell')})" if others else ""
 
 
 def event_words(table: xr.Dataset) -> str:
@@ -113,8 +114,8 @@ def _answer(section: Section, view: View) -> None:
     else:
         answer = (
             f"The risk of {event_words(found)}{until} is lowest, {risk_in_words(found, low)}, "
-            f"with {view.place(low)}{alike(found, low)}; it is highest, "
-            f"{risk_in_words(found, high)}, with {view.place(high)}{alike(found, high)}."
+            f"for: {view.place(low)}{alike(found, low)}. It is highest, "
+            f"{risk_in_words(found, high)}, for: {view.place(high)}{alike(found, high)}."
         )
     section.add(f'<p class="answer">{escape(answer)}</p>')
     section.say(
@@ -186,13 +187,21 @@ def _counted(section: Section, view: View) -> None:
         elif isinstance(endpoint, HepatitisFlare):
             _flare(section, endpoint, unit)
     others = [
-        f"{_first_line(each)} Settings: {_settings(each)}."
+        _first_line(each)
         for each in view.sweep.endpoints.values()
         if not isinstance(each, HBVReactivation | HepatitisFlare)
     ]
     if others:
         section.say("Also kept of each patient:")
         section.items(others)
+    rows = [
+        (f"<code>{escape(name)}</code>", *pair)
+        for name, endpoint in view.sweep.endpoints.items()
+        for pair in _settings(endpoint)
+    ]
+    if rows:
+        html = table(("Endpoint", "Setting", "Value"), rows)
+        section.fold(f"All settings of the endpoints (times in {unit}s)", html)
 
 
 def _reactivation(section: Section, endpoint: HBVReactivation, unit: str) -> None:
@@ -241,14 +250,15 @@ def _first_line(endpoint: Endpoint) -> str:
     return (inspect.getdoc(type(endpoint)) or type(endpoint).__name__).splitlines()[0]
 
 
-def _settings(endpoint: Endpoint) -> str:
-    if not dataclasses.is_dataclass(endpoint):
-        return repr(endpoint)
-    pairs = ((f.name, getattr(endpoint, f.name)) for f in dataclasses.fields(endpoint))
-    shown = [
-        f"{name.replace('_', ' ')} {value:g}"
-        if isinstance(value, float)
-        else f"{name.replace('_', ' ')} {value}"
-        for name, value in pairs
+def _settings(endpoint: Endpoint) -> list[tuple[str, str]]:
+    kind: Any = type(endpoint)
+    if not dataclasses.is_dataclass(kind):
+        return []
+    pairs = ((field.name, getattr(endpoint, field.name)) for field in dataclasses.fields(kind))
+    return [
+        (
+            f"<code>{escape(name)}</code>",
+            escape(f"{given:g}" if isinstance(given, float) else str(given)),
+        )
+        for name, given in pairs
     ]
-    return ", ".join(shown)

@@ -185,7 +185,7 @@ def _rows(section: Section, view: View, found: xr.Dataset) -> None:
                 series,  # type: ignore[arg-type]
                 x_label=f"Risk of {event_words(found)} (%)",
                 y_label="" if rows is None else f"{capital(rows.words)}{unit}",
-                legend=capital(kind.replace("_", " ")) if rows is not None and kind else "",
+                legend=view.kind_words if rows is not None else "",
             )
         ),
         f"Risks of {event_words(found)} with their intervals; the numbers are in the table below.",
@@ -284,7 +284,7 @@ def _other_events(section: Section, view: View) -> None:
     others = [name for name in view.events if name != view.event]
     if not others:
         return
-    rows = []
+    rows: list[tuple[str, str, str]] = []
     for name in others:
         found = view.events[name]
         ends = extremes(found)
@@ -293,8 +293,10 @@ def _other_events(section: Section, view: View) -> None:
             rows.append((words, "–", "–"))
             continue
         low, high = (_end(view, found, at) for at in ends)
-        same = float(found["risk"].values[ends[0]]) == float(found["risk"].values[ends[1]])
-        rows.append((words, low, "the same in all cells" if same and view.axes else high))
+        if float(found["risk"].values[ends[0]]) == float(found["risk"].values[ends[1]]):
+            low = low.partition("<small>")[0]
+            high = "the same in all cells" if view.axes else "–"
+        rows.append((words, low, high))
     section.head("Other events")
     section.add(table(("Event", "Lowest risk", "Highest risk"), rows))
 
@@ -311,7 +313,7 @@ def _end(view: View, found: xr.Dataset, at: tuple[int, ...]) -> str:
 def _numbers(section: Section, view: View) -> None:
     from carsim.plots.theme import unit_text
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in view.numbers:
         words, unit = about(view.data[name])
         medians = view.per_cell(name, _medians if view.has_patients else _itself)
@@ -323,7 +325,7 @@ def _numbers(section: Section, view: View) -> None:
             at = tuple(int(each) for each in np.unravel_index(int(k), medians.shape))
             ends.append(f"{short(medians[at])}<small>{escape(view.place(at))}</small>")
         if np.nanmin(medians) == np.nanmax(medians):
-            ends[1] = "the same in all cells" if view.axes else "–"
+            ends = [short(np.nanmin(medians)), "the same in all cells" if view.axes else "–"]
         rows.append((escape(words), *ends, escape(unit_text(unit)) or "–"))
     if not rows:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -150,9 +150,8 @@ def _single(data: xr.Dataset, kind: str | None, event: str) -> bytes:
 
 def _some(count: int) -> list[int]:
     """Places of at most `MOST_CURVES` of `count` values, both ends included."""
-    return np.unique(
-        np.linspace(0, count - 1, min(count, MOST_CURVES)).round().astype(int)
-    ).tolist()
+    places = np.linspace(0, count - 1, min(count, MOST_CURVES)).round()
+    return [int(place) for place in np.unique(places)]
 
 
 def _times(view: View, event: str) -> tuple[float, float | None]:
@@ -216,13 +215,13 @@ def _differences(section: Section, view: View, event: str) -> None:
                 x_label=f"Difference in the risk of {event_words(view.events[event])} "
                 "(percentage points)",
                 y_label=capital(axis.words),
-                legend=capital(kind.replace("_", " ")) if kind else "",
+                legend=view.kind_words,
                 zero=True,
             )
         ),
         f"Differences in risk to {reference_words}; the numbers are in the table below.",
         "Points: risk minus that of the reference in the same patients; lines: 95 % intervals "
-        "for paired shares.",
+        "for paired shares. A point without a line: no patient fares differently.",
     )
     rows = [
         (
@@ -245,7 +244,7 @@ def _differences(section: Section, view: View, event: str) -> None:
     section.fold("Table of the differences", table(header, rows, numbers=range(2, 7)))
 
 
-def _groups(view: View) -> list[tuple[str, dict[str, int], slice | Array]]:
+def _groups(view: View) -> list[tuple[str, dict[str, int], Any]]:
     """Kinds of patients: name, position along the axes, which patients."""
     kind = view.kind
     if kind is None:

@@ -69,6 +69,8 @@ class Axis:
     def level(self, number: int) -> str:
         """One value with its unit."""
         labels, unit = self.levels
+        if labels[number] == "1" and unit in ("days", "months"):
+            unit = unit.removesuffix("s")
         return f"{labels[number]} {unit}".rstrip()
 
 
@@ -185,6 +187,15 @@ class View:
         return name if on_patients else None
 
     @property
+    def kind_words(self) -> str:
+        """Words for what tells the kinds of patients apart."""
+        from carsim.plots.theme import capital
+
+        if self.kind is None:
+            return ""
+        return capital(str(self.whole[self.kind].attrs.get("long_name", self.kind)))
+
+    @property
     def others(self) -> list[Axis]:
         """Axes of a grid that are not the kind of patient."""
         return [axis for axis in self.axes if axis.name != self.kind] if self.is_grid else []
@@ -261,7 +272,10 @@ class View:
             if axis.name == without:
                 continue
             shown = axis.level(at[self.dims.index(axis.name)] if self.is_grid else at[0])
-            parts.append(f"{axis.words} {shown}" if axis.is_number else shown)
+            if axis.name == self.kind:
+                parts.append(shown)
+            else:
+                parts.append(f"{axis.words} {shown if axis.is_number else f'“{shown}”'}")
         return "; ".join(parts)
 
     @cached_property
