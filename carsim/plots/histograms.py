@@ -85,6 +85,8 @@ def histogram_figure(
                 )
             if panel.log:
                 ax.set_xscale("log")
+            else:
+                ax.locator_params(axis="x", nbins=6)
             ax.set_xlim(panel.edges[0], panel.edges[-1])
             ax.set_ylim(bottom=0.0)
             ax.set_xlabel("\n".join(textwrap.wrap(panel.words, LONGEST_LABEL)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ def interval_rows(
     series : mapping of str to (values, lower, upper), shape (n,) each
         Points and ends by name; NaN is not drawn.
     x_label, y_label : str
-        Words of the axes, with the unit.
+        Words of the axes, with the unit; those of the rows stand above them.
     zero : bool
         Whether the numbers may be negative: marks zero; else the axis begins there.
     ax : matplotlib.axes.Axes, optional
@@ -74,7 +74,7 @@ def interval_rows(
     ax.set_axisbelow(True)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(x_label)
-    ax.set_ylabel("\n".join(textwrap.wrap(y_label, LONGEST_LABEL)))
+    ax.set_title(y_label)
     return ax
 
 
@@ -124,6 +124,7 @@ def interval_points_figure(
     upper: ArrayLike,
     *,
     y_label: str,
+    log: Collection[str] = (),
 ) -> Figure:
     """Points with intervals over each of several things that were varied together.
 
@@ -135,6 +136,8 @@ def interval_points_figure(
         Points and ends of their intervals.
     y_label : str
         Words of the ordinate, with the unit.
+    log : collection of str
+        Panels with a logarithmic axis.
 
     Returns
     -------
@@ -160,9 +163,13 @@ def interval_points_figure(
                 color=COLORS[0],
                 alpha=0.6 if many else 1.0,
             )
+            if words in log:
+                ax.set_xscale("log")
+            else:
+                ax.locator_params(axis="x", nbins=5)
             ax.set_xlabel("\n".join(textwrap.wrap(words, 46)))
             if number % columns == 0:
-                ax.set_ylabel(y_label)
+                ax.set_ylabel("\n".join(textwrap.wrap(y_label, 30)))
         axes[0].set_ylim(bottom=0.0)
         for ax in axes[len(panels) :]:
             ax.remove()

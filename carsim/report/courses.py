@@ -13,7 +13,7 @@ from carsim.dataset.words import words_of_actions
 from carsim.engine.status import Status
 from carsim.hypertext import counted, table
 from carsim.report.question import extremes
-from carsim.report.section import Section, about, lower_first, percent, short
+from carsim.report.section import Section, about, lower_first, percent, readable, short
 from carsim.report.view import View
 from carsim.sweep import courses
 from carsim.sweep.courses import scenario_of
@@ -146,7 +146,7 @@ def _draw(section: Section, view: View, chosen: Chosen) -> bool:
     for sentence in _sentences(view, chosen, shown):
         section.say(sentence)
     section.draw(
-        as_png(trajectory_figure(shown, panels=present)),
+        as_png(readable(trajectory_figure(shown, panels=present))),
         f"Courses over time of {', '.join(outputs)} in {counted(len(alive), 'virtual patient')}.",
         f"{counted(len(alive), 'virtual patient')}: median, 5th to 95th percentile at each time, "
         "and the first three patients as thin lines. A band is not a course: no patient need "
@@ -275,6 +275,5 @@ def _fired(data: xr.Dataset, name: str, n: int, unit: str) -> str:
     when = f"on {unit} {short(first)}" if unit == "day" else f"at {short(first)} {unit}"
     again = f", {here.sum():,} times in all" if here.sum() > who.size else ""
     return (
-        f"{who.size:,} of {n:,} ({percent(who.size / n)})"
-        f"<small>first {escape(when)}{again}</small>"
+        f"{who.size:,} of {n:,} ({percent(who.size / n)})<small>first {escape(when)}{again}</small>"
     )

@@ -97,7 +97,7 @@ def population(view: View) -> Section:
         "others have the values of the model or of the config; section 9 says where these are from."
     )
     section.fold(
-        f"Table of the {len(names)} sampled parameters",
+        "Table of the sampled parameters",
         _table(sampled, described),
     )
     _histograms(section, view, sampled)

@@ -118,6 +118,11 @@ def _answer(section: Section, view: View) -> None:
             f"{risk_in_words(found, high)}, for: {view.place(high)}{alike(found, high)}."
         )
     section.add(f'<p class="answer">{escape(answer)}</p>')
+    if "failures" in view.whole.attrs:
+        section.note(
+            "Some courses failed and count nowhere (section 8 says how many and where). Those that "
+            "did not fail may be different patients."
+        )
     section.say(
         "Intervals say how far the simulated patients may be from infinitely many of the same "
         "kind. They say nothing about whether the model is right."
@@ -201,7 +206,11 @@ def _counted(section: Section, view: View) -> None:
     ]
     if rows:
         html = table(("Endpoint", "Setting", "Value"), rows)
-        section.fold(f"All settings of the endpoints (times in {unit}s)", html)
+        section.fold(
+            f"All settings of the endpoints (times in {unit}s, thresholds in the unit of the "
+            "observable that is read)",
+            html,
+        )
 
 
 def _reactivation(section: Section, endpoint: HBVReactivation, unit: str) -> None:

@@ -86,7 +86,9 @@ def _see(section: Section, view: View, found: xr.Dataset) -> None:
         if part["risk"].size == 1:
             items.append(f"{who}: {lowest}.")
         elif float(part["risk"].values[ends[0]]) == float(part["risk"].values[ends[1]]):
-            items.append(f"{who}: {lowest} in all cells.")
+            known = int(np.isfinite(part["risk"].values).sum())
+            where = "all cells" if known == part["risk"].size else "all cells with such patients"
+            items.append(f"{who}: {lowest} in {where}.")
         else:
             items.append(
                 f"{who}: from {lowest} with {view.place(low, without=kind)}"
@@ -202,14 +204,22 @@ def _points(section: Section, view: View, found: xr.Dataset) -> None:
     if not numbers or found["risk"].ndim != 1:
         return
     shares, lower, upper = (100.0 * found[each].values for each in ("risk", "lower", "upper"))
-    panels = {}
+    scales = {axis.name: axis.scale for axis in view.sweep.design.axes}
+    panels, log = {}, []
     for axis in numbers:
         places, words = axis_values(axis.coordinate)
         panels[words] = places
+        if scales[axis.name] == "log":
+            log.append(words)
     section.draw(
         as_png(
             interval_points_figure(
-                panels, shares, lower, upper, y_label=f"Risk of {event_words(found)} (%)"
+                panels,
+                shares,
+                lower,
+                upper,
+                y_label=f"Risk of {event_words(found)} (%)",
+                log=log,
             )
         ),
         f"Risk of {event_words(found)} over each of the axes; numbers are in the table below.",
@@ -250,7 +260,7 @@ def _cells(section: Section, view: View, found: xr.Dataset) -> None:
     header = [escape(capital(axis.words)) for axis in view.axes]
     header += ["Risk", "95 % interval", "Events", "Patients", "Left out"]
     first = len(view.axes)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for at in view.cells():
         if len(rows) == MOST_IN_TABLE:
             break

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 DOTS_PER_INCH = 150.0
+NARROWEST = 8.0  # inches
 
 
 @dataclass
@@ -75,6 +76,13 @@ class Section:
         self.parts.append(
             f'<figure class="wide">{picture}<figcaption>{escape(caption)}</figcaption></figure>'
         )
+
+
+def readable(figure: Any) -> Any:
+    """Give a narrow figure room for its legend."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(max(float(width), NARROWEST), float(height))
+    return figure
 
 
 def percent(share: float) -> str:

@@ -305,7 +305,7 @@ class View:
         return [
             str(name)
             for name, each in self.data.data_vars.items()
-            if each.dtype.kind == "f" and name not in self.events and name not in SOLVER
+            if self._is_kept(each) and name not in self.events
         ]
 
     def risks(self, event: str) -> xr.Dataset:
@@ -319,6 +319,11 @@ class View:
             return self.events[event]
         return _risks(self.data[event], kind)
 
+    def _is_kept(self, variable: xr.DataArray) -> bool:
+        """Whether a variable is a number of each course."""
+        dims = (*self.dims, "patient") if self.has_patients else self.dims
+        return variable.dtype.kind == "f" and variable.dims == dims and variable.name not in SOLVER
+
     def _candidates(self) -> list[str]:
         first = [
             endpoint.name
@@ -328,7 +333,7 @@ class View:
         plain = [
             str(name)
             for name, each in self.data.data_vars.items()
-            if each.dtype.kind == "f" and each.attrs.get("carsim_units") == "1"
+            if self._is_kept(each) and each.attrs.get("carsim_units") == "1"
         ]
         return [name for name in dict.fromkeys([*first, *plain]) if name in self.data]
 

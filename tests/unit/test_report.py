@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from carsim.cli import main
 from carsim.design import Axis, Design, Grid, Single, Sobol
-from carsim.endpoints import Endpoint, HBVReactivation, PeakHBVDNA, wilson_interval
+from carsim.endpoints import Endpoint, HBVReactivation, PeakHBVDNA, risk, wilson_interval
 from carsim.errors import CarsimError
 from carsim.metrics import Maximum
 from carsim.model import Model
@@ -155,6 +155,14 @@ def test_differences_in_the_page_are_paired(page: Page, result: xr.Dataset) -> N
     assert f"{only} of 60 patients have the event only under the reference" in page.section(4)
 
 
+def test_half_of_the_events_are_found_by_a_visit(page: Page, result: xr.Dataset) -> None:
+    times = np.sort(result["hbv_reactivation_time"].values.ravel())
+    times = times[np.isfinite(times)]
+    half, most = (times[math.ceil(share * times.size) - 1] for share in (0.5, 0.9))
+    assert half % 28.0 == 0.0
+    assert f"found by day {half:g} and nine in ten by day {most:g}" in page.section(4)
+
+
 def test_the_event_log_counts_patients(page: Page, result: xr.Dataset) -> None:
     # 50 IU/mL at a visit before the end; the rule looks from day 0 to day 252.
     growth = result["growth"].values[1]
@@ -233,7 +241,7 @@ def test_the_page_does_not_depend_on_how_much_is_loaded_at_a_time(
     result.to_netcdf(file, engine="h5netcdf")
     loaded: list[int] = []
     monkeypatch.setattr(view, "AT_A_TIME", 60)
-    original = view.risk
+    original = risk
 
     def watched(values: xr.DataArray, **options: Any) -> xr.Dataset:
         loaded.append(values.size)
@@ -325,6 +333,7 @@ def test_some_failed_are_counted_and_left_out(model: Model) -> None:
     assert 0 < failed < 60
     page = checked(report_page(result))
     assert f"{failed} of 120 courses failed" in page.section(8)
+    assert "Some courses failed and count nowhere" in page.section(1)
     assert f"{failed} courses in 1 cell do not count" in page.section(3)
 
 
