@@ -289,6 +289,16 @@ def test_without_a_population(model: Model) -> None:
     assert "HBV reactivation" in page.section(3)
 
 
+def test_patients_given_as_arrays(model: Model) -> None:
+    growth = np.linspace(0.0, 0.02, 21)
+    sweep = sweep_of(model, Grid([STRATEGY]), population=None, parameters={"growth": growth})
+    page = checked(report_page(run(sweep), patients=21))
+    assert "21 patients with values of their own" in page.section(2)
+    # 1 IU/mL becomes 10 by day 280 if it grows by 0.00822 a day or more.
+    assert "57.1 % (95 % interval 36.5 to 75.5 %; 12 of 21 patients)" in page.section(1)
+    assert "Of these 21 patients 12 (57.1 %)" in page.section(5)
+
+
 def test_a_single_cell(model: Model) -> None:
     page = checked(report_page(run(sweep_of(model, Single()))))
     assert "Nothing was varied" in page.section(1)
