@@ -15,6 +15,7 @@ from carsim.cli.check import check
 from carsim.cli.cite import cite
 from carsim.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from carsim.cli.export import export
+from carsim.cli.report import report
 from carsim.cli.rerun import rerun
 from carsim.cli.run import run
 from carsim.cli.sensitivity import sensitivity
@@ -58,6 +59,7 @@ main.add_command(sweep)
 main.add_command(status)
 main.add_command(rerun)
 main.add_command(export)
+main.add_command(report)
 main.add_command(models)
 main.add_command(show)
 main.add_command(check)

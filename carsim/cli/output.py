@@ -109,6 +109,32 @@ def plan_folder(out: str) -> Path:
     return folder
 
 
+def plan_page(out: str | None, store: Path, overwrite: bool) -> Path:
+    """Decide where a page about a result goes, and refuse early what would fail late.
+
+    Parameters
+    ----------
+    out : str or None
+        ``--out``; by default ``report.html`` in a folder, or the name of a file with ``.html``.
+    store : Path
+        The result: a folder or a file.
+    overwrite : bool
+        Whether an older page may be replaced.
+    """
+    beside = store / "report.html" if store.is_dir() else store.with_suffix(".html")
+    page = beside if out is None else Path(out)
+    if page.is_dir():
+        raise ConfigError(
+            f"--out {page}: is a folder. Give a file, such as {page / 'report.html'}."
+        )
+    if page.exists() and not overwrite:
+        raise ConfigError(
+            f"{page} exists already. Choose another --out, or replace it with --overwrite."
+        )
+    _check_writable(page.parent)
+    return page
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a name to write to; the file takes its real name when it is complete.

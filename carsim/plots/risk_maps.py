@@ -351,6 +351,8 @@ def _words(dataset: xr.Dataset, event: str) -> str:
 
 
 def _table(dataset: xr.Dataset, event: str, dims: tuple[str, str], level: float) -> xr.Dataset:
+    if event == "risk" and "lower" in dataset:  # counted already: a result of `risk`
+        return dataset.transpose(*dims)
     if event not in dataset:
         raise ScenarioError(unknown("variable", event, map(str, dataset.data_vars), "the sweep"))
     values = dataset[event]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carsim.sweep.block import BlockResult, compute_block
 from carsim.sweep.cost import Estimate, estimate
+from carsim.sweep.courses import courses
 from carsim.sweep.examples import examples
 from carsim.sweep.plan import Plan, make_plan
 from carsim.sweep.rebuild import rebuild_sweep
@@ -31,6 +32,7 @@ __all__ = [
     "StoreStatus",
     "Sweep",
     "compute_block",
+    "courses",
     "damaged_blocks",
     "digest",
     "estimate",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from carsim.dataset import assemble
 from carsim.design import Axis
-from carsim.population import Population
-from carsim.scenario import Scenario, prepare
-from carsim.sweep.axes import put_vectors, replaced, unit_of, words_of
+from carsim.sweep.axes import replaced, unit_of, words_of
+from carsim.sweep.courses import simulated
 from carsim.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -142,7 +139,7 @@ def _course(
         scenario = replaced(scenario, path, value)
     if sweep.membership is not None and kind is not None:
         scenario = replaced(scenario, sweep.membership.path, kind)
-    dataset = _simulated(scenario, patient)
+    dataset = simulated(sweep, scenario, np.array([patient], dtype=np.int64))
     labels: dict[str, Any] = {"strategy": ("patient", np.array([words], dtype=object))}
     labels["number"] = ("patient", np.array([patient]))
     if kind is not None:
@@ -154,31 +151,6 @@ def _course(
     courses = dataset[kept]
     plain = courses.drop_vars([c for c in courses.coords if c != "time"])
     return plain.assign_coords(labels)
-
-
-def _simulated(scenario: Scenario, patient: int) -> xr.Dataset:
-    from carsim.simulation import solve_all  # compiles; reading and planning needs none of it
-
-    one = np.array([patient], dtype=np.int64)
-    parameters, initial, therapy = put_vectors(scenario, {}, one)
-    stop = scenario.stop
-    alone = dataclasses.replace(
-        scenario,
-        parameters=parameters,
-        initial=initial,
-        therapy=therapy,
-        stop=stop[one] if isinstance(stop, np.ndarray) else stop,
-        population=Population(
-            1, seed=0 if scenario.population is None else scenario.population.seed
-        ),
-    )
-    cohort = None
-    if scenario.population is not None:
-        cohort = scenario.population.sample(
-            scenario.model, parameters, scenario.variants, patients=one
-        )
-    prepared = prepare(alone, cohort)
-    return assemble(prepared, solve_all(prepared))
 
 
 def _joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import itertools
 from html import escape
 
 from carsim.errors import CarsimError
-from carsim.model import Cited, Derived
-from carsim.plots import ForestRow, as_png, evidence_curves_figure, forest_figure
-from carsim.registry import load_model
-from carsim.verification.check import KINDS, Curve, Kind, Row
-from carsim.verification.report import COHORTS, REQUIRED_SHARE, Report
-from carsim.verification.run import Outcome, Tally, tally
-from carsim.verification.wording import (
+from carsim.hypertext import (
     anchor,
     between,
     counted,
     doi_link,
     image,
     linked,
-    span,
-    tolerance_used,
-    tolerated,
+    page_of,
     value,
 )
+from carsim.model import Cited, Derived
+from carsim.plots import ForestRow, as_png, evidence_curves_figure, forest_figure
+from carsim.registry import load_model
+from carsim.verification.check import KINDS, Curve, Kind, Row
+from carsim.verification.report import COHORTS, REQUIRED_SHARE, Report
+from carsim.verification.run import Outcome, Tally, tally
+from carsim.verification.wording import span, tolerance_used, tolerated
 
 __all__ = ["HEADINGS", "page"]
 
@@ -68,15 +66,8 @@ def page(report: Report) -> str:
     str
         The page: who opens it sees first whether all holds, then what does not, then each row.
     """
-    folder = importlib.resources.files("carsim.verification")
-    style = folder.joinpath("page.css").read_text(encoding="utf-8")
     day = report.begun.strftime("%Y-%m-%d %H:%M %Z").strip()
-    parts = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>carsim beside published results, {escape(day)}</title>",
-        f"<style>\n{style}</style></head><body>",
+    body = [
         "<h1>carsim beside published results</h1>",
         f'<p class="soft">carsim {escape(report.versions["carsim"])}, {escape(day)}</p>',
         *_verdict(report),
@@ -86,9 +77,8 @@ def page(report: Report) -> str:
         *_cohorts(report),
         *(part for kind in KINDS for part in _section(report, kind)),
         *_facts(report),
-        "</body></html>",
     ]
-    return "\n".join(parts) + "\n"
+    return page_of(f"carsim beside published results, {day}", body)
 
 
 # Summary

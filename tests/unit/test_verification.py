@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from carsim.errors import ConfigError, ModelError
+from carsim.hypertext import linked
 from carsim.model import Assumed, Cited, Derived
 from carsim.verification import (
     Check,
@@ -25,7 +26,7 @@ from carsim.verification import (
     within,
 )
 from carsim.verification.run import run_checks, tally
-from carsim.verification.wording import linked, tolerance_used, tolerated
+from carsim.verification.wording import tolerance_used, tolerated
 
 PAPER = Cited("10.1000/example", "Table 1")
 

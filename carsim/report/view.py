@@ -1,0 +1,369 @@
+"""A sweep's result as the report reads it: piece by piece, so that it may be larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carsim.citations import Citations, cite
+from carsim.endpoints import HBVReactivation, risk
+from carsim.errors import CarsimError, ScenarioError
+from carsim.registry import load_model
+from carsim.sweep import Sweep, rebuild_sweep
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MOST_PATIENTS = 1_000_000
+"""Patients of a cell that are looked at; more change no digit that is printed."""
+
+AT_A_TIME = 1_000_000
+"""Values that are loaded together, about 8 MB; at least one cell is."""
+
+LEVEL = 0.95
+Array: TypeAlias = NDArray[np.float64]
+Slices: TypeAlias = tuple[slice, ...]
+
+SOLVER = ("status", "n_steps", "n_rejected")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that was varied.
+
+    Attributes
+    ----------
+    name : str
+        Name of its coordinate.
+    words, unit : str
+        What it is, and its unit as the model spells it (empty for labels).
+    coordinate : xarray.DataArray
+        Its values.
+    """
+
+    name: str
+    words: str
+    unit: str
+    coordinate: xr.DataArray
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers, not labels."""
+        return self.coordinate.dtype.kind in "iuf"
+
+    @cached_property
+    def levels(self) -> tuple[list[str], str]:
+        """Values in words, and the unit that belongs to them (days may read as months)."""
+        from carsim.plots.theme import tick_labels, unit_text
+
+        labels, words = tick_labels(self.coordinate)
+        if not self.is_number:
+            return labels, ""
+        return labels, "months" if words.endswith("(months)") else unit_text(self.unit)
+
+    def level(self, number: int) -> str:
+        """One value with its unit."""
+        labels, unit = self.levels
+        if labels[number] == "1" and unit in ("days", "months"):
+            unit = unit.removesuffix("s")
+        return f"{labels[number]} {unit}".rstrip()
+
+
+class View:
+    """What the sections of a report ask of a result.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        Result of a sweep, perhaps opened lazily.
+    patients : int
+        Patients whose courses are simulated again, in each of a few cells.
+    indices : xarray.Dataset, optional
+        Sensitivity indices, see `carsim.report.sensitivity`.
+
+    Raises
+    ------
+    CarsimError
+        Not a result of a sweep, or one whose model or endpoints are not installed.
+    """
+
+    def __init__(
+        self, result: xr.Dataset, patients: int, indices: xr.Dataset | None = None
+    ) -> None:
+        attributes = result.attrs
+        if "sweep" not in attributes or "scenario" not in attributes:
+            raise CarsimError(
+                "report: this is not the result of a sweep: it has no attribute 'sweep'. Give what "
+                "`carsim sweep` wrote."
+            )
+        missing = [name for name in SOLVER if name not in result]
+        if missing:
+            raise CarsimError(
+                f"report: the result has no {', '.join(missing)}. Give it whole, as `carsim sweep` "
+                "wrote it."
+            )
+        self.whole = result
+        many = result.sizes.get("patient", 1) > MOST_PATIENTS
+        self.data = result.isel(patient=slice(0, MOST_PATIENTS)) if many else result
+        self.patients = patients
+        self.indices = indices
+        self.changed = ""
+        try:
+            self.sweep: Sweep = rebuild_sweep(attributes)
+        except ScenarioError as error:
+            if "has changed since" not in str(error):
+                raise
+            self.changed = f"The model {attributes.get('model')} has changed since this result."
+            self.sweep = rebuild_sweep(attributes, load_model(str(attributes["model"])))
+        except CarsimError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise CarsimError(
+                f"report: the attributes of the result cannot be read ({error}). Run the sweep "
+                "again."
+            ) from None
+
+    @cached_property
+    def citations(self) -> Citations:
+        """What the result rests on."""
+        return cite(self.whole)
+
+    @property
+    def title(self) -> str:
+        """Title of the sweep."""
+        return str(self.whole.attrs.get("title") or "Sweep")
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Dimensions of the cells: axes of a grid, ``point``, or none."""
+        return self.sweep.design.dims
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether each axis is a dimension."""
+        return "point" not in self.dims
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of cells along each dimension."""
+        return self.sweep.design.shape
+
+    @property
+    def has_patients(self) -> bool:
+        """Whether there is more than a single patient."""
+        return "patient" in self.whole.dims
+
+    @cached_property
+    def axes(self) -> list[Axis]:
+        """What was varied, in the order of the sweep."""
+        found = []
+        for axis in self.sweep.design.axes:
+            coordinate = self.whole[axis.name]
+            about = coordinate.attrs
+            words, unit = str(about.get("long_name", axis.name)), about.get("carsim_units", "")
+            found.append(Axis(axis.name, words, str(unit), coordinate))
+        return found
+
+    def axis(self, name: str) -> Axis:
+        """The axis of a name."""
+        return next(axis for axis in self.axes if axis.name == name)
+
+    @cached_property
+    def kind(self) -> str | None:
+        """What tells the kinds of patients apart: a dimension, or a label on the patients."""
+        membership = self.sweep.membership
+        if membership is not None:
+            return membership.name if self.is_grid else None
+        population = self.sweep.scenario.population
+        if population is None or population.mixture is None:
+            return None
+        name = population.mixture.name
+        on_patients = name in self.whole.coords and self.whole[name].dims == ("patient",)
+        return name if on_patients else None
+
+    @property
+    def kind_words(self) -> str:
+        """Words for what tells the kinds of patients apart."""
+        from carsim.plots.theme import capital
+
+        if self.kind is None:
+            return ""
+        return capital(str(self.whole[self.kind].attrs.get("long_name", self.kind)))
+
+    @property
+    def others(self) -> list[Axis]:
+        """Axes of a grid that are not the kind of patient."""
+        return [axis for axis in self.axes if axis.name != self.kind] if self.is_grid else []
+
+    def cells(self) -> Iterator[tuple[int, ...]]:
+        """Positions of all cells."""
+        return iter(np.ndindex(*self.shape))
+
+    def cell(self, name: str, at: tuple[int, ...], *, whole: bool = False) -> NDArray[Any]:
+        """Load one variable of one cell.
+
+        Parameters
+        ----------
+        name : str
+            Variable.
+        at : tuple of int
+            Position of the cell.
+        whole : bool
+            All patients, also beyond `MOST_PATIENTS`.
+
+        Returns
+        -------
+        array, shape (n_patients,)
+        """
+        source = self.whole if whole else self.data
+        return np.atleast_1d(source[name].isel(dict(zip(self.dims, at, strict=True))).values)
+
+    def slabs(self, name: str, *, whole: bool = False) -> Iterator[tuple[Slices, NDArray[Any]]]:
+        """Load a variable piece by piece, see `AT_A_TIME`.
+
+        Parameters
+        ----------
+        name : str
+            Variable.
+        whole : bool
+            All patients, also beyond `MOST_PATIENTS`.
+
+        Yields
+        ------
+        tuple of slices, array
+            Which cells, and their values; patients are the last axis, if there are any.
+        """
+        variable = (self.whole if whole else self.data)[name]
+        for slices in _slices(self.shape, variable.size):
+            yield slices, variable.isel(dict(zip(self.dims, slices, strict=True))).values
+
+    def per_cell(self, name: str, number: Callable[[Array], Array]) -> Array:
+        """Compute one number a cell.
+
+        Parameters
+        ----------
+        name : str
+            Variable.
+        number : callable
+            Takes the values of some cells, shape (..., n_patients), and returns shape (...).
+
+        Returns
+        -------
+        float64 array, of the shape of the cells
+        """
+        found = np.full(self.shape, np.nan)
+        for slices, values in self.slabs(name):
+            found[slices] = number(np.asarray(values, dtype=np.float64))
+        return found
+
+    def number(self, at: tuple[int, ...]) -> int:
+        """Number of a cell in the sweep."""
+        return int(np.ravel_multi_index(at, self.shape)) if at else 0
+
+    def place(self, at: tuple[int, ...], *, without: str | None = None) -> str:
+        """Where a cell is, in words; empty if nothing was varied."""
+        parts = []
+        for axis in self.axes:
+            if axis.name == without:
+                continue
+            shown = axis.level(at[self.dims.index(axis.name)] if self.is_grid else at[0])
+            if axis.name == self.kind:
+                parts.append(shown)
+            else:
+                parts.append(f"{axis.words} {shown if axis.is_number else f'“{shown}”'}")
+        return "; ".join(parts)
+
+    @cached_property
+    def events(self) -> dict[str, xr.Dataset]:
+        """Risks of all yes-or-no variables by name, the main one first, see `risk`."""
+        if not self.has_patients:
+            return {}
+        found = {}
+        for name in self._candidates():
+            try:
+                table = self.risks(name)
+            except ScenarioError:  # a number without unit, but not 1 or 0
+                continue
+            timed = f"{name}_time" in self.data
+            if bool(np.isfinite(table["risk"].values).any()) or timed:
+                found[name] = table
+        return found
+
+    @property
+    def event(self) -> str | None:
+        """The main event: the first reactivation, or else the first yes-or-no variable."""
+        return next(iter(self.events), None)
+
+    @property
+    def numbers(self) -> list[str]:
+        """Variables that are neither events nor facts of the solver."""
+        return [
+            str(name)
+            for name, each in self.data.data_vars.items()
+            if self._is_kept(each) and name not in self.events
+        ]
+
+    def risks(self, event: str) -> xr.Dataset:
+        """Risks of an event in all cells with their intervals, loaded piece by piece."""
+        return _risks(self.data[event], None)
+
+    def risks_by_kind(self, event: str) -> xr.Dataset:
+        """As `risks`, with one more dimension if the kinds are labels on the patients."""
+        kind = self.kind
+        if kind is None or kind in self.dims:
+            return self.events[event]
+        return _risks(self.data[event], kind)
+
+    def _is_kept(self, variable: xr.DataArray) -> bool:
+        """Whether a variable is a number of each course."""
+        dims = (*self.dims, "patient") if self.has_patients else self.dims
+        return variable.dtype.kind == "f" and variable.dims == dims and variable.name not in SOLVER
+
+    def _candidates(self) -> list[str]:
+        first = [
+            endpoint.name
+            for endpoint in self.sweep.endpoints.values()
+            if isinstance(endpoint, HBVReactivation)
+        ]
+        plain = [
+            str(name)
+            for name, each in self.data.data_vars.items()
+            if self._is_kept(each) and each.attrs.get("carsim_units") == "1"
+        ]
+        return [name for name in dict.fromkeys([*first, *plain]) if name in self.data]
+
+
+def _slices(shape: tuple[int, ...], size: int) -> Iterator[Slices]:
+    """Cut cells so that no piece has more than `AT_A_TIME` of `size` values, if it can be done."""
+    long = [k for k, n in enumerate(shape) if n > 1]
+    if size <= AT_A_TIME or not long:
+        yield tuple(slice(0, n) for n in shape)
+        return
+    axis = long[0]
+    step = max(1, AT_A_TIME * shape[axis] // size)
+    for first in range(0, shape[axis], step):
+        last = min(first + step, shape[axis])
+        within = (*shape[:axis], last - first, *shape[axis + 1 :])
+        for piece in _slices(within, size * (last - first) // shape[axis]):
+            part = slice(first + piece[axis].start, first + piece[axis].stop)
+            yield (*piece[:axis], part, *piece[axis + 1 :])
+
+
+def _risks(values: xr.DataArray, by: str | None) -> xr.Dataset:
+    import xarray as xr
+
+    long = [dim for dim in values.dims if dim != "patient" and values.sizes[dim] > 1]
+    if values.size <= AT_A_TIME or not long:
+        return risk(values, by=by, level=LEVEL)
+    dim = long[0]
+    size = values.sizes[dim]
+    step = max(1, AT_A_TIME * size // values.size)
+    parts = [
+        _risks(values.isel({dim: slice(first, first + step)}), by) for first in range(0, size, step)
+    ]
+    return xr.concat(parts, dim=dim, combine_attrs="override")
