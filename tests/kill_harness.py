@@ -19,6 +19,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +107,8 @@ def harass(kills: int, seed: int, folder: Path, block_size: int = 50) -> Tally:
             status = _wait(child)
             if status == 0:
                 break
-            assert status == -signal.SIGKILL, f"ended by itself with {status}"
+            if status != -signal.SIGKILL:
+                raise RuntimeError((folder / "error.txt").read_text())
             tally.kills += 1
             tally.partial += len(list(store.rglob("*.partial")))
             stage = _check(store)
@@ -133,6 +135,7 @@ def _start(config: Path, store: Path, block_size: int) -> int:
         main(arguments, standalone_mode=False)
         os._exit(0)
     except BaseException:
+        config.with_name("error.txt").write_text(traceback.format_exc())
         os._exit(70)
 
 
