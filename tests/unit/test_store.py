@@ -337,6 +337,22 @@ def test_foreign_groups_are_left_alone(sweep: Sweep, tmp_path: Path) -> None:
     assert zarr.open_group(tmp_path, mode="r").attrs["mine"] is True
 
 
+@pytest.mark.parametrize("file", ["peak/zarr.json", "zarr.json"])
+@pytest.mark.parametrize("damage", ["", "{", '{"zarr_format": 3}', "[1]"])
+def test_damaged_metadata_is_named(sweep: Sweep, tmp_path: Path, file: str, damage: str) -> None:
+    run_to_store(sweep, tmp_path)
+    (tmp_path / file).write_text(damage)
+    with pytest.raises(CarsimError, match=rf"{file} is missing or damaged \(.*or begin anew"):
+        run_to_store(sweep, tmp_path, resume=True)
+
+
+def test_a_store_keeps_its_blocks(sweep: Sweep, tmp_path: Path) -> None:
+    run_to_store(sweep, tmp_path, block_size=30)
+    said: list[str] = []
+    run_to_store(sweep, tmp_path, resume=True, block_size=7, say=said.append)
+    assert said == ["the store keeps its blocks of up to 25 trajectories"]
+
+
 def test_a_rerun_gives_the_same_bits_or_says_where_not(model: Model, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     shutil.copy(FILE, file)
