@@ -96,7 +96,7 @@ def harass(kills: int, seed: int, folder: Path, block_size: int = 50) -> Tally:
     begun = time.monotonic()
     assert _wait(_start(config, folder / "whole", block_size)) == 0
     longest = 1.1 * (time.monotonic() - begun)
-    expected = _files(folder / "whole")
+    expected = files_of(folder / "whole")
     tally = Tally(0, 0, {}, 0)
     while tally.kills < kills:
         store = folder / f"store{tally.sweeps}"
@@ -169,13 +169,14 @@ def _check(store: Path) -> str:
 
 
 def _compare(store: Path, expected: dict[str, bytes]) -> None:
-    found = _files(store)
+    found = files_of(store)
     assert sorted(found) == sorted(expected), sorted(set(found) ^ set(expected))
     different = [name for name, content in expected.items() if found[name] != content]
     assert not different, f"differ: {different}"
 
 
-def _files(store: Path) -> dict[str, bytes]:
+def files_of(store: Path) -> dict[str, bytes]:
+    """Every file of a store but those that say when and by whom."""
     found = {}
     for file in store.rglob("*"):
         name = str(file.relative_to(store))
