@@ -308,7 +308,7 @@ def test_a_store_that_was_never_made_whole_is_begun_anew(sweep: Sweep, tmp_path:
     run_to_store(sweep, tmp_path / "whole")
     run_to_store(sweep, tmp_path / "half")
     (tmp_path / "half/carsim/journal.jsonl").write_bytes(b"0123456789abcdef {")
-    shutil.rmfiles_of(tmp_path / "half/peak")
+    shutil.rmtree(tmp_path / "half/peak")
     with pytest.raises(CarsimError, match="is not the folder of a sweep"):
         read_status(tmp_path / "half")
     run_to_store(sweep, tmp_path / "half", resume=True)
