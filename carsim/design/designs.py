@@ -161,7 +161,7 @@ class List(Design):
 
 @dataclass(frozen=True)
 class Sampled(Design):
-    """A design that chooses its own points.
+    """A design that chooses its own points; the same seed gives the same points.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ class Sampled(Design):
 
 @dataclass(frozen=True)
 class Random(Sampled):
-    """Independent points."""
+    """Independent points; more points keep the first ones."""
 
     kind: ClassVar[str] = "random"
 
@@ -222,7 +222,11 @@ class Random(Sampled):
 
 @dataclass(frozen=True)
 class LatinHypercube(Sampled):
-    """Points of which each axis sees one in each of as many equal shares."""
+    """Points of which each axis sees one in each of as many equal shares.
+
+    The shares follow from the number of points, so another number is another design: its points
+    are not those of a smaller one and some more.
+    """
 
     kind: ClassVar[str] = "latin_hypercube"
 
@@ -237,7 +241,10 @@ class LatinHypercube(Sampled):
 
 @dataclass(frozen=True)
 class Sobol(Sampled):
-    """A scrambled Sobol sequence: fills the space more evenly than chance; best at powers of 2."""
+    """A scrambled Sobol sequence: fills the space more evenly than chance; best at powers of 2.
+
+    More points keep the first ones.
+    """
 
     kind: ClassVar[str] = "sobol"
 
