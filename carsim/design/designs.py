@@ -110,6 +110,10 @@ class Grid(Design):
 
     kind: ClassVar[str] = "grid"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self._levels  # an axis without values is refused here, and not in the middle of a run
+
     @cached_property
     def _levels(self) -> tuple[Column, ...]:
         return tuple(axis.levels for axis in self.axes)

@@ -223,7 +223,7 @@ def repeats(where: str, item: Repeated, stop: FloatArray) -> IntArray:
         given = given & (columns(item.count) > 0)
     if item.every is None:
         return given.astype(np.int64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         number = np.ceil((limit - first) / columns(item.every)) + 1.0
     if item.count is not None:
         number = np.minimum(number, columns(item.count))

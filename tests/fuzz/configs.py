@@ -26,7 +26,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from carsim.cli import main
+from carsim.cli import main, paragraph
 from carsim.cli.exit_codes import BAD_INPUT
 from tests.fuzz.bases import HERE, Base, bases
 from tests.fuzz.mutations import Document, Mutation, change, mutate
@@ -36,11 +36,19 @@ EXAMPLES = HERE.parents[1] / "examples"
 CHECK_SECONDS = 5.0
 RUN_SECONDS = 60.0
 LONGEST_MESSAGE = 2_000
+DEEPEST_FRAMES = 4
 MEMORY = 12 * 1024**3
 #: Runs: these models only, no more trajectories and times than these.
 RUNNABLE = ("clinic", "drug")
 MOST_TRAJECTORIES = 64
 MOST_TIMES = 5_000
+#: One entry of a list of tables is named by what it is and by its name.
+ONE_OF = {
+    "axes": "axis",
+    "components": "component",
+    "correlations": "correlation",
+    "mixture": "population",
+}
 
 
 class TooSlow(BaseException):
@@ -79,13 +87,13 @@ class Report:
         How often a config was read, refused, run, ...
     faults : list of (str, Case, str)
         Kind of fault, its config, and what was said.
-    slowest : float
-        Longest check, s.
+    slowest : (float, int)
+        Longest check, s, and the number of its config.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: list[tuple[str, Case, str]] = field(default_factory=list)
-    slowest: float = 0.0
+    slowest: tuple[float, int] = (0.0, 0)
 
 
 def cases(seed: int, first: int, count: int, known: Sequence[Base]) -> Iterator[Case]:
@@ -113,7 +121,7 @@ def judge(case: Case, folder: Path, report: Report, run_share: float) -> None:
     file.write_bytes(case.content)
     started = time.perf_counter()
     code = _said(["check", str(file)], case, folder, report, CHECK_SECONDS)
-    report.slowest = max(report.slowest, time.perf_counter() - started)
+    report.slowest = max(report.slowest, (time.perf_counter() - started, case.number))
     report.outcomes["read" if code == 0 else "refused"] += 1
     if code == 0 and random.Random(f"run {case.number}").random() < run_share:
         _run(file, case, folder, report)
@@ -160,11 +168,13 @@ def _said(
         return None
     said = result.stderr.replace(f"{folder}/", "").strip()
     if result.exception is not None and not isinstance(result.exception, SystemExit):
-        lines = traceback.format_exception(result.exception)
+        lines = traceback.format_exception(result.exception, limit=-DEEPEST_FRAMES)
         report.faults.append(("traceback", case, "".join(lines)))
     elif result.exit_code not in (0, BAD_INPUT):
         report.faults.append(("exit code", case, f"{result.exit_code}: {said}"))
     elif result.exit_code == BAD_INPUT:
+        if arguments[0] != "check":
+            report.faults.append(("read, but not run", case, said))
         for kind in _flaws(said, arguments[0], case):
             report.faults.append((kind, case, said))
     code: int = result.exit_code
@@ -177,12 +187,16 @@ def _flaws(said: str, command: str, case: Case) -> Iterator[str]:
         yield "no file"
     if len(said) > LONGEST_MESSAGE:
         yield "long"
-    if "\n" in said:
-        yield "more than a paragraph"
+    if not said.isprintable():
+        yield "more than a paragraph of text"
     if command == "check" and len(case.mutations) == 1:
-        names = case.mutations[0].names
-        # Inside of a name that is no name at all there may be anything.
-        if not any(re.search(rf"(?<!\w){re.escape(name.strip())}(?!\w)", said) for name in names):
+        names = {*case.mutations[0].names}
+        names |= {ONE_OF[name] for name in names & ONE_OF.keys()}
+        if "time" in names:
+            # The span may be right for itself, and too short for what looks beyond it.
+            names |= {"therapy", "metrics", "endpoints", "sweep", "outputs", "events"}
+        shown = [re.escape(paragraph(name)) for name in names]
+        if not any(re.search(rf"(?<!\w){name}(?!\w)", said) for name in shown):
             yield "unnamed"
 
 
@@ -200,9 +214,7 @@ def _limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
-def fuzz(
-    seed: int, first: int, count: int, *, run_share: float, progress: bool = False
-) -> Report:
+def fuzz(seed: int, first: int, count: int, *, run_share: float, progress: bool = False) -> Report:
     """Judge many configs, in a folder of their own."""
     report = Report()
     examples = EXAMPLES if EXAMPLES.is_dir() else None
@@ -214,18 +226,31 @@ def fuzz(
         for file in beside:
             shutil.copy(file, folder)
         known = [base for base in bases(examples) if examples is not None or base.name != "events"]
+        told = 0
         for case in cases(seed, first, count, known):
             judge(case, folder, report, run_share)
+            if progress and len(report.faults) > told:
+                _tell(report.faults[told:])
+                told = len(report.faults)
             if progress and (case.number + 1 - first) % 1000 == 0:
                 print(f"{case.number + 1 - first:>7,} {_summary(report)}", flush=True)
     return report
+
+
+def _tell(faults: Sequence[tuple[str, Case, str]]) -> None:
+    for kind, case, said in faults:
+        what = ", ".join(f"{each.kind} {each.names}" for each in case.mutations) or "damage"
+        print(f"--- {kind}: {case.number} ({case.base}: {what})\n{said}", flush=True)
 
 
 def _summary(report: Report) -> str:
     outcomes = ", ".join(f"{name} {n:,}" for name, n in sorted(report.outcomes.items()))
     faults = Counter(kind for kind, _, _ in report.faults)
     found = ", ".join(f"{name} {n:,}" for name, n in sorted(faults.items())) or "none"
-    return f"{outcomes}; faults: {found}; slowest check {report.slowest:.2f} s"
+    return (
+        f"{outcomes}; faults: {found}; slowest check {report.slowest[0]:.2f} s "
+        f"({report.slowest[1]})"
+    )
 
 
 def command_line() -> int:
@@ -234,20 +259,17 @@ def command_line() -> int:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--run-share", type=float, default=0.05, help="of the configs that are read")
+    parser.add_argument(
+        "--run-share", type=float, default=0.05, help="of the configs that are read"
+    )
     parser.add_argument("--keep", type=Path, help="folder for the configs with faults")
     given = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     started = time.perf_counter()
-    report = fuzz(
-        given.seed, given.first, given.count, run_share=given.run_share, progress=True
-    )
-    for kind, case, said in report.faults:
-        what = ", ".join(f"{each.kind} {each.names}" for each in case.mutations) or "damage"
-        print(f"--- {kind}: {case.number} ({case.base}: {what})\n{said}")
-        if given.keep is not None:
-            given.keep.mkdir(parents=True, exist_ok=True)
-            (given.keep / f"{kind.replace(' ', '_')}_{case.number}.toml").write_bytes(case.content)
+    report = fuzz(given.seed, given.first, given.count, run_share=given.run_share, progress=True)
+    for kind, case, _ in report.faults if given.keep is not None else ():
+        given.keep.mkdir(parents=True, exist_ok=True)
+        (given.keep / f"{kind.replace(' ', '_')}_{case.number}.toml").write_bytes(case.content)
     print(f"{given.count:,} configs in {time.perf_counter() - started:.0f} s: {_summary(report)}")
     return 1 if report.faults else 0
 

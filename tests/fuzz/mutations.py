@@ -23,7 +23,20 @@ NUMBERS: tuple[Any, ...] = (
 )
 TEXTS: tuple[Any, ...] = (
     *("", " ", ".", "..", "a.b.c", "None", "null", "nan", "0", "1e5", "true", "[1]", "{}", "%s%n"),
-    *("{0}", "\x00", "\x1b[31m", "é", "日本語", "\U0001f4a9", "\u202e", "a\nb", "'", '"', "\\", "/"),
+    *(
+        "{0}",
+        "\x00",
+        "\x1b[31m",
+        "é",
+        "日本語",
+        "\U0001f4a9",
+        "\u202e",
+        "a\nb",
+        "'",
+        '"',
+        "\\",
+        "/",
+    ),
     *("../../etc/passwd", "/dev/null", "/dev/zero", "~", "os.system", "__class__", "__dict__", "-"),
     *("x" * 500, "a b", "patient", "time", "model", "parameters.k", "therapy", "population.size"),
     Raw("'''a\nb'''"),
@@ -112,6 +125,8 @@ def _bend(
     value = parent[key]
     if isinstance(value, bool):
         parent[key] = not value
+    elif isinstance(value, int) and abs(value) > 2**63:
+        parent[key] = -value
     elif isinstance(value, int | float):
         bent = (-value, value * 1e6, value * 1e-6, value + 1, value - 1, float(value), value / 3)
         parent[key] = chance.choice((*bent, *NUMBERS))
