@@ -235,6 +235,14 @@ threshold = 6.0
 kind = "time_above"
 of = "car_t"
 threshold = 0.5
+[metrics.first]
+kind = "first_below"
+of = "car_t"
+threshold = 0.7
+stop = 35.0
+[metrics.bottom]
+kind = "time_of_minimum"
+of = "alt"
 [metrics.then]
 kind = "value_at"
 of = "alt"
@@ -293,6 +301,16 @@ size = 3
 like = { name = "adults_19_28z", region = "Western Pacific", infected_only = true }
 [population.parameters]
 "hbv.beta_p" = { distribution = "lognormal", cv = 0.2 }
+[therapy.vaccine]
+kind = "vaccine_boost"
+at = 2.0
+every = 7.0
+count = 3
+[therapy.again]
+kind = "reinfusion"
+at = 20.0
+cells = 1e7
+lymphodepletion = true
 [metrics.peak]
 kind = "maximum"
 of = "hbv_dna"

@@ -117,9 +117,15 @@ def test_the_typical_patient_of_the_model_is_the_center_of_the_populations() -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ('region = { China = "China" }', r"population.like: .*region = \{'China'.* is not the name"),
+        (
+            'region = { China = "China" }',
+            r"population.like: .*region = \{'China'.* is not the name",
+        ),
         ("region = 3", r"region = 3 is not the name of a region"),
-        ("burden = 1e9", r"population.like: population: burden = 1000000000.0. Give the least and the largest"),
+        (
+            "burden = 1e9",
+            r"population.like: population: burden = 1000000000.0. Give the least and the largest",
+        ),
         ("burden = [1e8]", r"burden = \[100000000.0\]. Give the least and the largest"),
         ('burden = ["a", "b"]', r"population.like: .*low = 'a'"),
         ('infected_only = "no"', r"infected_only = 'no'. Give true or false"),
