@@ -21,7 +21,7 @@ class Rates(Parameters):
     decay: float = parameter(0.02, "1/day", "loss of CAR-T cells", INVENTED)
 
 
-def rhs(t, y, p):
+def rhs(t: float, y: Amounts, p: Rates) -> Amounts:
     return Amounts(
         drug=-p.k * y.drug,
         cells=-p.kill * y.car * y.cells,
@@ -31,52 +31,52 @@ def rhs(t, y, p):
 
 
 @observable("IU/mL", "HBV DNA")
-def hbv_dna(t, y, p):
+def hbv_dna(t: float, y: Amounts, p: Rates) -> float:
     return y.virus
 
 
 @observable("IU/mL", "HBsAg")
-def hbsag(t, y, p):
+def hbsag(t: float, y: Amounts, p: Rates) -> float:
     return 0.01 * y.virus
 
 
 @observable("U/L", "alanine aminotransferase")
-def alt(t, y, p):
+def alt(t: float, y: Amounts, p: Rates) -> float:
     return 20.0 + 0.1 * y.virus
 
 
 @observable("cell", "CD19-positive leukemia")
-def leukemia_cd19_positive(t, y, p):
+def leukemia_cd19_positive(t: float, y: Amounts, p: Rates) -> float:
     return (1.0 - p.share) * y.cells
 
 
 @observable("cell", "CD19-negative leukemia")
-def leukemia_cd19_negative(t, y, p):
+def leukemia_cd19_negative(t: float, y: Amounts, p: Rates) -> float:
     return p.share * y.cells
 
 
 @observable("cell/uL", "CAR-T cells")
-def car_t(t, y, p):
+def car_t(t: float, y: Amounts, p: Rates) -> float:
     return y.car
 
 
 @observable("cell/uL", "B cells")
-def b_cells(t, y, p):
+def b_cells(t: float, y: Amounts, p: Rates) -> float:
     return 200.0 / (1.0 + y.car)
 
 
 @observable("pg/mL", "IL-6")
-def il6(t, y, p):
+def il6(t: float, y: Amounts, p: Rates) -> float:
     return 3.0 * y.car
 
 
 @observable("1", "signal of IL-6")
-def il6_signal(t, y, p):
+def il6_signal(t: float, y: Amounts, p: Rates) -> float:
     return y.car / (1.0 + y.car)
 
 
 @observable("1/day", "hazard of harm")
-def harm(t, y, p):
+def harm(t: float, y: Amounts, p: Rates) -> float:
     return 0.001 * y.virus
 
 
