@@ -269,7 +269,9 @@ def command_line() -> int:
     for kind, case, _ in report.faults if given.keep is not None else ():
         given.keep.mkdir(parents=True, exist_ok=True)
         (given.keep / f"{kind.replace(' ', '_')}_{case.number}.toml").write_bytes(case.content)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{given.count:,} configs in {time.perf_counter() - started:.0f} s: {_summary(report)}")
+    print(f"most memory: {memory:,.0f} MB")
     return 1 if report.faults else 0
 
 
