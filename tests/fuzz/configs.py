@@ -48,6 +48,7 @@ ONE_OF = {
     "components": "component",
     "correlations": "correlation",
     "mixture": "population",
+    "variants": "variant",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 
@@ -125,6 +126,24 @@ def test_a_hazard_next_to_nothing_never_happens() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert simulate(scenario).sizes.get("event", 0) == 0
+
+
+def test_a_dose_beyond_all_numbers_is_refused() -> None:
+    pill = '[therapy.pill]\nkind = "dose"\ninto = "oral"\namount = 10.0\nat = 1.0\n'
+    scenario = read_text(HEAD + pill + "bioavailability = 1e308", folder=CLINIC.parent).scenario
+    with pytest.raises(ScenarioError, match=r"therapy.pill: amount times bioavailability is lar"):
+        simulate(scenario)
+
+
+def test_figures_of_a_run_that_failed_are_no_reason_to_warn(tmp_path: Path) -> None:
+    file = tmp_path / "failed.toml"
+    shutil.copy(CLINIC, tmp_path)
+    file.write_text(HEAD + '[outputs]\nsave = ["hbv_dna"]\n[solver]\nmax_steps = 1')
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = CliRunner().invoke(main, ["run", str(file), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "failed" in result.output
 
 
 def test_names_that_no_file_can_have_are_no_files() -> None:
