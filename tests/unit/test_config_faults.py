@@ -18,6 +18,7 @@ from carsim.population import LogitNormal, LogNormal
 from carsim.registry import load_model
 from carsim.simulation import simulate
 from carsim.therapy import read_events
+from carsim.therapy.strategies import CytokineReleaseCare
 
 CLINIC = Path(__file__).resolve().parents[1] / "fuzz" / "clinic.py"
 
@@ -92,6 +93,29 @@ def test_what_is_wrong_is_said_with_file_and_key(table: str, message: str) -> No
 def test_endless_visits_of_a_consolidation_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"antiviral: Preemptive: every = .* makes inf visits in"):
         read_text(ANTIVIRAL)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "dexamethasone_every = 5e-324",
+            r"crs: .*dexamethasone_every = 4.9.*-324 makes inf visits",
+        ),
+        ("refractory_after = 1e308", r"crs: CytokineReleaseCare: dexamethasone_every = 0.25 makes"),
+        ("tocilizumab_every = 5e-324", r"crs: .*allows 4 doses in 24 hours, and 3 are the most"),
+    ],
+)
+def test_endless_visits_of_cytokine_release_care_are_refused(setting: str, message: str) -> None:
+    crs = '[therapy.crs]\nkind = "cytokine_release_care"\n'
+    with pytest.raises(ConfigError, match=message):
+        read_text(f'model = "cart_hbv"\n[time]\nstop = 40.0\n{crs}{setting}\n')
+
+
+def test_tocilizumab_has_a_largest_dose_for_every_weight() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert CytokineReleaseCare(weight=1e308).tocilizumab_amount == 800.0
 
 
 def test_the_ends_of_an_axis_can_be_counted_with() -> None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from carsim.errors import ScenarioError, unknown
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.regimens import Bundle
-from carsim.therapy.rules import MOST_VISITS, Assay, Discontinue, Hazard, Rule, SetParameter
+from carsim.therapy.rules import Assay, Discontinue, Hazard, Rule, SetParameter
 from carsim.therapy.strategies.cells import recovery_rules
 from carsim.therapy.strategies.checks import (
     MONTH,
@@ -21,6 +21,7 @@ from carsim.therapy.strategies.checks import (
     check_plain,
     check_share,
     plain,
+    visits_within,
 )
 from carsim.therapy.values import Item, PerPatient
 
@@ -400,14 +401,8 @@ def _stop(item: Preemptive | OnDemand, after: str, *ended: str) -> Rule:
     """End treatment when HBV DNA was undetectable at all visits of the consolidation."""
     assert item.consolidation is not None
     # The first undetectable visit, and those of the months after it.
-    later = item.consolidation * MONTH / item.every * (1.0 - 1e-9)
-    if later > MOST_VISITS:
-        raise ScenarioError(
-            f"{type(item).__name__}: every = {item.every:g} makes {later:.3g} visits in "
-            f"consolidation = {item.consolidation:g} months, more than {MOST_VISITS:,}. Visit less "
-            f"often."
-        )
-    visits = 1 + math.ceil(later)
+    where = type(item).__name__
+    visits = visits_within(where, item, "every", item.consolidation * MONTH)
     return Rule(
         item.hbv_dna,
         below=0.0,  # what the assay does not detect reads zero
