@@ -76,7 +76,7 @@ def visits_within(where: str, item: object, interval: str, span: float) -> int:
     span : float
         How long, day.
     """
-    every = getattr(item, interval)
+    every: float = getattr(item, interval)
     later = span / every * (1.0 - 1e-9)
     if later > MOST_VISITS:
         raise ScenarioError(
