@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import warnings
 from pathlib import Path
@@ -17,7 +18,7 @@ from carsim.errors import ConfigError, ModelError, ScenarioError
 from carsim.population import LogitNormal, LogNormal
 from carsim.registry import load_model
 from carsim.simulation import simulate
-from carsim.therapy import read_events
+from carsim.therapy import Assay, read_events
 from carsim.therapy.strategies import CytokineReleaseCare
 
 CLINIC = Path(__file__).resolve().parents[1] / "fuzz" / "clinic.py"
@@ -168,6 +169,11 @@ def test_figures_of_a_run_that_failed_are_no_reason_to_warn(tmp_path: Path) -> N
         result = CliRunner().invoke(main, ["run", str(file), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     assert "failed" in result.output
+
+
+def test_an_assay_may_be_as_bad_as_numbers_are_large() -> None:
+    assert Assay(cv=1e308).log_sd == pytest.approx(math.sqrt(2 * 308 * math.log(10.0)))
+    assert Assay(cv=1.01e100).log_sd == pytest.approx(Assay(cv=0.99e100).log_sd, rel=1e-3)
 
 
 def test_names_that_no_file_can_have_are_no_files() -> None:
