@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import pkgutil
 import sys
 from pathlib import Path
@@ -114,7 +115,7 @@ def _import(module: str) -> ModuleType:
 
 
 def _run_file(path: Path) -> ModuleType:
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike pathlib's it takes any text, such as a name too long
         raise ModelError(f"{path}: there is no such file. Give the path of a model file.")
     if path.suffix != ".py":
         raise ModelError(f"{path}: a model file ends in '.py'.")

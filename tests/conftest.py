@@ -15,7 +15,7 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 HERE = Path(__file__).resolve().parent
-ROOMS = ("unit", "order", "models", "verification")
+ROOMS = ("unit", "order", "models", "verification", "fuzz")
 SUITES = Path(os.environ.get("CARSIM_SUITES", HERE.parent.parent / "shared" / "suites"))
 
 skipped_for_suites: list[str] = []

@@ -27,6 +27,26 @@ from carsim.cli.verify import verify
 __all__ = ["main"]
 
 
+#: Characters of a refusal that are shown, for values of any length may stand in it.
+LONGEST = 1_500
+
+
+def paragraph(message: str) -> str:
+    """One paragraph that a terminal can show: where at its beginning, what to do at its end.
+
+    Parameters
+    ----------
+    message : str
+        Words of an error, which may quote anything that a file holds.
+    """
+    words = " ".join(message.split())
+    plain = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in words)
+    if len(plain) <= LONGEST:
+        return plain
+    half = LONGEST // 2
+    return f"{plain[:half]} ... {plain[-half:]}"
+
+
 class Commands(click.Group):
     """The group of commands; what carsim refuses ends as one paragraph, not as a traceback."""
 
@@ -37,7 +57,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except CarsimError as error:
-            click.echo(f"carsim {ctx.invoked_subcommand}: {' '.join(str(error).split())}", err=True)
+            click.echo(f"carsim {ctx.invoked_subcommand}: {paragraph(str(error))}", err=True)
             ctx.exit(BAD_INPUT)
         except KeyboardInterrupt as stop:
             words = str(stop) or "interrupted; nothing written."

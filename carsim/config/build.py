@@ -248,6 +248,7 @@ def build_population(table: PopulationTable, model: Model, source: str) -> Popul
             },
             correlations,
             mixture,
+            sampling=table.sampling,
         )
 
 

@@ -197,6 +197,7 @@ def _check(value: Value, source: str, path: tuple[str | int, ...]) -> None:
         raise ConfigError(f"{where}: is nested too deeply.")
     if isinstance(value, dict):
         for name, inner in value.items():
+            _check(name, source, (*path, name))
             _check(inner, source, (*path, name))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
@@ -207,6 +208,8 @@ def _check(value: Value, source: str, path: tuple[str | int, ...]) -> None:
         raise ConfigError(
             f"{where}: is a whole number beyond 64 bits. Write large amounts as 1e10."
         )
+    elif isinstance(value, str) and "\0" in value:  # the file of a result cannot hold it
+        raise ConfigError(f"{where}: has a character NUL in it. Remove it.")
     elif not isinstance(value, bool | int | float | str):
         raise ConfigError(
             f"{where}: is a date or time ({value}). Times are numbers in the model's time unit."

@@ -88,6 +88,7 @@ class PopulationTable(Table):
 
     size: Annotated[int, Field(ge=1, le=10**9)]
     seed: Annotated[int, Field(ge=0)] = 0
+    sampling: Literal["random", "sobol"] = "random"
     like: Text | dict[str, Any] | None = None
     parameters: dict[str, Any] = {}
     correlations: list[CorrelationTable] = []

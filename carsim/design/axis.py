@@ -151,6 +151,12 @@ class Axis:
             raise self._fail(f"low = {self.low!r} must be below high = {self.high!r}.")
         if self.scale == "log" and self.low <= 0:
             raise self._fail(f"low = {self.low!r}: a log scale needs bounds above 0.")
+        way = self.high / self.low if self.scale == "log" else self.high - self.low
+        if not math.isfinite(way):
+            raise self._fail(
+                f"low = {self.low!r} and high = {self.high!r} are too far apart to count with. "
+                f"Bring them closer."
+            )
         whole = isinstance(self.points, int) and not isinstance(self.points, bool)
         if self.points is not None and (not whole or not 2 <= self.points <= 1_000_000):
             raise self._fail(f"points = {self.points!r} must be a whole number, 2 or more.")

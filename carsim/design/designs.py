@@ -110,6 +110,10 @@ class Grid(Design):
 
     kind: ClassVar[str] = "grid"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self._levels  # an axis without values is refused here, and not in the middle of a run
+
     @cached_property
     def _levels(self) -> tuple[Column, ...]:
         return tuple(axis.levels for axis in self.axes)
@@ -161,7 +165,7 @@ class List(Design):
 
 @dataclass(frozen=True)
 class Sampled(Design):
-    """A design that chooses its own points.
+    """A design that chooses its own points; the same seed gives the same points.
 
     Parameters
     ----------
@@ -212,7 +216,7 @@ class Sampled(Design):
 
 @dataclass(frozen=True)
 class Random(Sampled):
-    """Independent points."""
+    """Independent points; more points keep the first ones."""
 
     kind: ClassVar[str] = "random"
 
@@ -222,7 +226,11 @@ class Random(Sampled):
 
 @dataclass(frozen=True)
 class LatinHypercube(Sampled):
-    """Points of which each axis sees one in each of as many equal shares."""
+    """Points of which each axis sees one in each of as many equal shares.
+
+    The shares follow from the number of points, so another number is another design: its points
+    are not those of a smaller one and some more.
+    """
 
     kind: ClassVar[str] = "latin_hypercube"
 
@@ -237,7 +245,10 @@ class LatinHypercube(Sampled):
 
 @dataclass(frozen=True)
 class Sobol(Sampled):
-    """A scrambled Sobol sequence: fills the space more evenly than chance; best at powers of 2."""
+    """A scrambled Sobol sequence: fills the space more evenly than chance; best at powers of 2.
+
+    More points keep the first ones.
+    """
 
     kind: ClassVar[str] = "sobol"
 

@@ -90,9 +90,11 @@ class HBVReactivation:
             detection_limit=self.detection_limit,
             hbsag_limit=self.hbsag_limit,
         )
-        if isinstance(self.baseline, str) and self.baseline not in ("start", "none"):
+        given: object = self.baseline
+        day = isinstance(given, int | float | np.number) and not isinstance(given, bool)
+        if not day and given not in ("start", "none"):
             raise ScenarioError(
-                f"HBVReactivation: baseline = {self.baseline!r} must be a day, 'start' or 'none'."
+                f"HBVReactivation: baseline = {given!r} must be a day, 'start' or 'none'."
             )
 
     def requires(self, model: Model, start: float, stop: float) -> Requirements:

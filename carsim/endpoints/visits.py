@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from carsim.endpoints.requirements import SAME_TIME, Array
 from carsim.errors import ScenarioError
+from carsim.therapy.rules import MOST_VISITS
 
 
 def visit_times(start: float, stop: float, every: float, infusion: float) -> Array:
@@ -32,10 +33,16 @@ def visit_times(start: float, stop: float, every: float, infusion: float) -> Arr
     Raises
     ------
     ScenarioError
-        No visit falls into the simulation.
+        No visit falls into the simulation, or more than anybody means.
     """
     slack = SAME_TIME * max(1.0, abs(stop))
-    numbers = np.arange(np.floor((stop - infusion + slack) / every) + 1.0)
+    last = (stop - infusion + slack) / every
+    if last > MOST_VISITS:
+        raise ScenarioError(
+            f"every = {every:g} makes {last:.3g} visits from day {infusion:g} to day {stop:g}, "
+            f"more than {MOST_VISITS:,}. Visit less often."
+        )
+    numbers = np.arange(np.floor(last) + 1.0)
     visits = infusion + every * numbers
     visits = visits[visits >= start - slack]
     if visits.size == 0:

@@ -238,7 +238,7 @@ def _draw(
 def _present(dataset: xr.Dataset, panel: Panel) -> bool:
     """Whether the result has anything to show in a panel (a drug never given has not)."""
     given = [name for name in panel.variables if name in dataset]
-    return any(bool(np.nanmax(np.abs(dataset[name].values)) > 0) for name in given)
+    return any(bool(np.any(np.abs(dataset[name].values) > 0)) for name in given)
 
 
 def _page_legend(

@@ -14,12 +14,13 @@ from carsim.errors import ScenarioError, unknown
 from carsim.population.checks import is_whole
 from carsim.population.correlation import Copula
 from carsim.population.distribution import Distribution
-from carsim.population.distributions import Constant, LogNormal, TruncatedNormal
+from carsim.population.draw import check_sampling, draw
+from carsim.population.fit import check_groups, check_support
 from carsim.population.mixture import Mixture, as_distributions
-from carsim.streams import check_seed, normal_scores
+from carsim.streams import check_seed
 
 if TYPE_CHECKING:
-    from carsim.model import Model, ParameterField
+    from carsim.model import Model
 
 Array: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = Mapping[str, "float | Array"]
@@ -76,11 +77,32 @@ class Population:
         Kinds of patients.
     component : str, optional
         Label of the component to which everybody belongs; set by an axis of a sweep.
+    sampling : {"random", "sobol"}, optional
+        How patients are drawn. Either way patient i is a function of the seed and i only: no size,
+        block, order or thread changes them.
+
+        ``"random"``: independently, each parameter from a stream of its own.
+
+        ``"sobol"``: patient i is point i of a scrambled Sobol sequence. Its coordinates are the
+        parameters in the order of their declaration (the population's, then those that only
+        components vary) and last the number that chooses the component; in a stratified mixture
+        each component has a sequence of its own instead. Means and shares over such patients come
+        nearer to those of the population, most of all for sizes that are powers of 2.
 
     Raises
     ------
     ScenarioError
         A distribution, correlation, share or size that makes no sense.
+
+    Notes
+    -----
+    Of ``sampling="sobol"``: a patient depends also on *how many* parameters vary and on their
+    order, so one distribution more is another cohort; to compare two sets of distributions patient
+    by patient, draw at random. Patients are not independent of each other: an interval that takes
+    them for independent, such as a binomial one, is usually too wide and is no standard error of
+    the estimate. Repeat with several seeds and take the spread of the estimates for that. Values
+    that are given patient by patient must not repeat every 2, 4, 6, ... patients, because so do
+    digits of the points. What therapy and assays draw stays random.
     """
 
     size: int
@@ -89,6 +111,7 @@ class Population:
     correlations: Mapping[tuple[str, str], float] = field(default_factory=dict)
     mixture: Mixture | None = None
     component: str | None = None
+    sampling: str = "random"
 
     def __post_init__(self) -> None:
         if not is_whole(self.size) or not 1 <= self.size <= LARGEST_SIZE:
@@ -101,6 +124,7 @@ class Population:
             self, "parameters", as_distributions(self.parameters, "population parameters")
         )
         object.__setattr__(self, "correlations", dict(self.correlations))
+        check_sampling(self.sampling, self.sampled, self.mixture)
         Copula(self.correlations, self.sampled)
         if self.component is not None:
             if self.mixture is None:
@@ -127,13 +151,14 @@ class Population:
         Parameters
         ----------
         path : str
-            ``"size"``, ``"seed"``, the name of the mixture (the value is then the label to which
-            all patients shall belong) or ``"parameters.<parameter>.<field of its distribution>"``.
+            ``"size"``, ``"seed"``, ``"sampling"``, the name of the mixture (the value is then the
+            label to which all patients shall belong) or
+            ``"parameters.<parameter>.<field of its distribution>"``.
         value : object
             New value.
         """
         where = f"population.{path}"
-        if path in ("size", "seed"):
+        if path in ("size", "seed", "sampling"):
             return dataclasses.replace(self, **{path: value})  # type: ignore[arg-type]
         if self.mixture is not None and path == self.mixture.name:
             if not isinstance(value, str):
@@ -162,7 +187,7 @@ class Population:
             for item in dataclasses.fields(distribution)  # type: ignore[arg-type]
         ]
         mixture = [] if self.mixture is None else [self.mixture.name]
-        return ("size", "seed", *mixture, *own)
+        return ("size", "seed", "sampling", *mixture, *own)
 
     def validate(
         self,
@@ -196,7 +221,7 @@ class Population:
                 raise ScenarioError(unknown("parameter", name, fields, owner))
             centers = self._centers(model, parameters or {}, variants, name)
             reach = copula.largest_score(name)
-            _check_support(where, fields[name], distribution, centers, reach)
+            check_support(where, fields[name], distribution, centers, reach)
             if where == "population" and not distribution.relative and name in (parameters or {}):
                 raise ScenarioError(
                     f"population: '{name}' has a distribution and also a fixed value in the "
@@ -209,7 +234,7 @@ class Population:
                 if variant not in model.variants:
                     owner = f"{where}: model '{model.name}'"
                     raise ScenarioError(unknown("variant", variant, model.variants, owner))
-                _check_groups(where, model, variant, variants)
+                check_groups(where, model, variant, variants)
                 for name in model.variants[variant].values:
                     self._check_overruled(where, variant, name, component.distributions)
                     if name in (parameters or {}) and name not in component.distributions:
@@ -253,11 +278,11 @@ class Population:
         values, n = self._base(model, parameters or {}, variants, len(patients)), len(patients)
         labels: dict[str, NDArray[np.str_]] = {}
         mixture = self.mixture
+        scores, drawn = draw(self.sampling, self.seed, self.sampled, mixture, patients)
         if mixture is not None:
             if membership is None:
-                membership = self._membership(patients)
+                membership = drawn if self.component is None else self._everybody(n)
             labels[mixture.name] = np.array(mixture.labels)[membership]
-        scores = {name: normal_scores(self.seed, name, patients) for name in self.sampled}
         Copula(self.correlations, scores).correlate(scores)
         nobody = np.zeros(n)
         centers = dict(values)
@@ -277,12 +302,21 @@ class Population:
                 values[name][here] = own
         return Cohort(patients, values, labels, self.sampled)
 
-    def _membership(self, patients: NDArray[np.int64]) -> NDArray[np.int64]:
-        assert self.mixture is not None
+    def membership(self, patients: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Component of each patient, as positions in the mixture; None without a mixture.
+
+        Parameters
+        ----------
+        patients : int64 array, shape (n,)
+            Which patients.
+        """
         if self.component is not None:
-            only = self.mixture.index(self.component)
-            return np.full(len(patients), only, dtype=np.int64)
-        return self.mixture.membership(self.seed, patients)
+            return self._everybody(len(patients))
+        return draw(self.sampling, self.seed, self.sampled, self.mixture, patients)[1]
+
+    def _everybody(self, n: int) -> NDArray[np.int64]:
+        assert self.mixture is not None
+        return np.full(n, self.mixture.index(self.component), dtype=np.int64)
 
     def _given(self) -> Iterator[tuple[str, str, Distribution]]:
         for name, distribution in self.distributions.items():
@@ -336,59 +370,3 @@ def _own_value(model: Model, parameters: Values, variants: Sequence[str], name: 
         if variant in model.variants and name in model.variants[variant].values:
             value = model.variants[variant].values[name][0]
     return np.asarray(parameters.get(name, value), dtype=np.float64)
-
-
-def _check_groups(where: str, model: Model, variant: str, others: Sequence[str]) -> None:
-    group = model.variants[variant].group
-    for other in others:
-        if other == variant or other not in model.variants or group is None:
-            continue
-        if model.variants[other].group == group:
-            raise ScenarioError(
-                f"{where}: variant '{variant}' and the scenario's variant '{other}' are both of "
-                f"the group '{group}' and exclude each other. Remove one."
-            )
-
-
-def _check_support(
-    where: str,
-    parameter: ParameterField,
-    distribution: Distribution,
-    centers: Array,
-    largest_score: float,
-) -> None:
-    """Refuse a distribution that could draw a value beyond the parameter's bounds."""
-    name = parameter.name
-    if parameter.computed:
-        raise ScenarioError(
-            f"{where}: '{name}' is computed by the model from other parameters. Vary those."
-        )
-    with np.errstate(over="ignore"):
-        ends = [
-            distribution.values(np.full(centers.shape, score), centers)
-            for score in (-largest_score, largest_score)
-        ]
-    low, high = float(np.min(ends)), float(np.max(ends))
-    if not np.isfinite([low, high]).all():
-        raise ScenarioError(
-            f"{where}: the {distribution.kind} distribution of '{name}' is so wide that it can "
-            f"draw {high:g} {parameter.unit}. Make it narrower."
-        )
-    if parameter.lower <= low and high <= parameter.upper:
-        return
-    bounds = f"{parameter.lower:g} to {parameter.upper:g} {parameter.unit}"
-    if isinstance(distribution, Constant):
-        raise ScenarioError(f"{where}: {name} = {low:g} lies outside its bounds ({bounds}).")
-    beyond = "below" if low < parameter.lower else "above"
-    advice = (
-        "Use one that stays within: lognormal above 0, logit_normal or beta for fractions, or "
-        "truncated_normal."
-    )
-    if isinstance(distribution, LogNormal | TruncatedNormal):
-        wanted = [f"lower = {parameter.lower:g}"] if low < parameter.lower else []
-        wanted += [f"upper = {parameter.upper:g}"] if high > parameter.upper else []
-        advice = f"Give it {' and '.join(wanted)}."
-    raise ScenarioError(
-        f"{where}: the {distribution.kind} distribution of '{name}' can draw values from {low:g} "
-        f"to {high:g}, {beyond} the parameter's bounds ({bounds}). {advice}"
-    )

@@ -15,6 +15,9 @@ from carsim.population.checks import is_number
 
 Array: TypeAlias = NDArray[np.float64]
 
+#: The logarithms of all floats lie within about 710 of 0.
+LARGEST_SPREAD = 700.0
+
 
 class Distribution(ABC):
     """A distribution of one parameter over patients.
@@ -82,6 +85,13 @@ class Distribution(ABC):
         for name in names:
             if getattr(self, name) <= 0:
                 raise self._fail(f"{name} = {getattr(self, name)!r}", f"{name} must be above 0.")
+
+    def _check_spread(self, sigma: float) -> None:
+        if sigma > LARGEST_SPREAD:
+            raise self._fail(
+                f"its logarithms have the standard deviation {sigma:g}",
+                f"No numbers are so far apart: stay below {LARGEST_SPREAD:g}.",
+            )
 
     def _check_order(self, low: str, high: str) -> None:
         below, above = getattr(self, low), getattr(self, high)

@@ -151,6 +151,7 @@ class LogNormal(Distribution):
                 "Give one of them: cv (0.3 is 30 %) or sigma (of the natural logarithm).",
             )
         self._check_positive("cv" if self.sigma is None else "sigma")
+        self._check_spread(self.spread)
         self._check_order("lower", "upper")
         if self.lower < 0:
             raise self._fail(f"lower = {self.lower!r}", "A lognormal value is never below 0.")
@@ -224,6 +225,8 @@ class LogitNormal(Distribution):
 
     def __post_init__(self) -> None:
         self._check_positive("sigma")
+        assert self.sigma is not None
+        self._check_spread(float(self.sigma))
         self._check_finite("lower", "upper")
         self._check_order("lower", "upper")
         if self.median is not None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,28 +144,68 @@ class Mixture:
         -------
         int64 array, shape (n,), positions in `components`
         """
-        weights = [component.weight for component in self.components]
         if self.stratified:
-            pattern = np.array(_pattern(weights), dtype=np.int64)
-            return pattern[np.asarray(patients) % pattern.size]
-        edges = np.cumsum(weights) / math.fsum(weights)
-        drawn = uniforms(seed, f"mixture {self.name}", patients)
-        return np.searchsorted(edges[:-1], drawn, side="right").astype(np.int64)
+            return self.strata(patients)[0]
+        return self.by_share(uniforms(seed, f"mixture {self.name}", patients))
+
+    def by_share(self, shares: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Components by weight: the first for the smallest numbers, and so on.
+
+        Parameters
+        ----------
+        shares : float64 array, shape (n,)
+            Between 0 and 1; uniform numbers choose each component as often as its weight says.
+
+        Returns
+        -------
+        int64 array, shape (n,), positions in `components`
+        """
+        edges = np.cumsum(self._weights) / math.fsum(self._weights)
+        return np.searchsorted(edges[:-1], shares, side="right").astype(np.int64)
+
+    def strata(self, patients: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Component of each patient by the fixed pattern, and its number among those before it.
+
+        Parameters
+        ----------
+        patients : int64 array, shape (n,)
+            Patient indices.
+
+        Returns
+        -------
+        two int64 arrays, shape (n,)
+            Positions in `components`; how many patients before this one are of the same component.
+        """
+        pattern, before, counts = _pattern(self._weights)
+        rounds, place = np.divmod(np.asarray(patients, dtype=np.int64), pattern.size)
+        component = pattern[place]
+        return component, rounds * counts[component] + before[place]
+
+    @property
+    def _weights(self) -> tuple[float, ...]:
+        return tuple(float(component.weight) for component in self.components)
 
 
-def _pattern(weights: Sequence[float]) -> list[int]:
-    """Return components in an order whose every beginning is as near to the shares as it can be."""
+@lru_cache(maxsize=64)
+def _pattern(
+    weights: tuple[float, ...],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return components in an order whose every beginning is as near to the shares as it can be.
+
+    Beside it: how often the component at each place stood there before, and how often in all.
+    """
     counts = _period(weights)
     total = sum(counts)
     given = [0] * len(counts)
-    pattern = []
+    pattern, before = [], []
     for position in range(1, total + 1):
         # How far each component lags behind its share of the first `position` patients.
         lags = [count * position - total * had for count, had in zip(counts, given, strict=True)]
         chosen = lags.index(max(lags))
-        given[chosen] += 1
         pattern.append(chosen)
-    return pattern
+        before.append(given[chosen])
+        given[chosen] += 1
+    return np.array(pattern), np.array(before), np.array(given)
 
 
 def _period(weights: Iterable[float]) -> list[int]:

@@ -258,7 +258,8 @@ class Scenario:
         lines.extend(f"therapy: {name} = {item}" for name, item in self.therapy.items())
         if self.population is not None:
             varied = ", ".join(self.population.parameters) or "nothing"
-            lines.append(f"population: seed {self.population.seed}, varies {varied}")
+            drawn = f"{self.population.sampling}, seed {self.population.seed}"
+            lines.append(f"population: {drawn}, varies {varied}")
         if self.save_at is not None:
             lines.append(f"save_at: {len(self.save_at)} times")
         if self.outputs is not None:

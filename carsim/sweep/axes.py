@@ -127,7 +127,8 @@ def unit_of(scenario: Scenario, path: str) -> str:
         name, setting = ".".join(parts[1:-1]), parts[-1]
         if parts[0] == "parameters" and setting not in ("cv", "sigma", "alpha", "beta"):
             return model.unit_of(name)
-        return "" if is_membership(scenario, path) else "1"
+        words = is_membership(scenario, path) or path == "population.sampling"
+        return "" if words else "1"
     return "" if family == "variants" else "1"
 
 

@@ -125,10 +125,8 @@ def _labels(sweep: Sweep) -> Any:
     population = sweep.scenario.population
     assert population is not None
     assert population.mixture is not None
-    everybody = np.arange(sweep.n_patients)
-    return np.array(population.mixture.labels)[
-        population.mixture.membership(population.seed, everybody)
-    ]
+    membership = population.membership(np.arange(sweep.n_patients))
+    return np.array(population.mixture.labels)[membership]
 
 
 def _course(

@@ -17,6 +17,8 @@ from carsim.sweep.sweep import Sweep
 
 Array = NDArray[np.float64]
 RESERVED = ("patient", "point", "time", "status", "n_steps", "n_rejected")
+#: Axes that draw other patients.
+REDRAWN = ("population.seed", "population.sampling")
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def label_dims(sweep: Sweep) -> tuple[str, ...] | None:
     population = sweep.scenario.population
     if population is None or population.mixture is None or sweep.membership is not None:
         return None
-    changing = [axis.name for axis in sweep.design.axes if axis.path == "population.seed"]
+    changing = [axis.name for axis in sweep.design.axes if axis.path in REDRAWN]
     if changing and sweep.design.dims == ("point",):
         return ("point",)
     return tuple(changing)
@@ -193,7 +195,7 @@ def _changes(sweep: Sweep, path: str, name: str) -> bool:
         part.distributions[name].relative for part in components if name in part.distributions
     )
     variants = scenario.model.variants
-    if path == "population.seed":
+    if path in REDRAWN:
         return True
     if sweep.membership is not None and path == sweep.membership.path:
         moved = any(name in variants[v].values for part in components for v in part.variants)

@@ -223,7 +223,7 @@ def repeats(where: str, item: Repeated, stop: FloatArray) -> IntArray:
         given = given & (columns(item.count) > 0)
     if item.every is None:
         return given.astype(np.int64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         number = np.ceil((limit - first) / columns(item.every)) + 1.0
     if item.count is not None:
         number = np.minimum(number, columns(item.count))
@@ -290,7 +290,12 @@ def administration(
     enters = begins if item.lag is None else plus(begins, times.of_records(lag))
     if isinstance(item, Dose):
         share = resolved(item.bioavailability, model, people)
-        level = times.of_records(columns(item.amount)) * times.of_records(share)
+        with np.errstate(over="ignore"):
+            level = times.of_records(columns(item.amount)) * times.of_records(share)
+        if not np.isfinite(level).all():
+            raise ScenarioError(
+                f"{where}: amount times bioavailability is larger than any number. Give less."
+            )
         ends = np.full((1, 1), np.inf)
     else:
         rate, long = rate_and_length(where, item, model, people)

@@ -87,7 +87,9 @@ def _due(builder: Builder, name: str, hazard: Hazard) -> FloatArray:
     drawn = -np.log(uniforms(builder.people.seed, f"{name}:hazard", builder.people.numbers))
     factor = hazard.scale if isinstance(hazard.rate, str) else hazard.rate * hazard.scale
     factor = np.broadcast_to(np.asarray(factor, dtype=np.float64), drawn.shape)
-    due: FloatArray = np.divide(drawn, factor, out=np.full(drawn.shape, np.inf), where=factor > 0)
+    never = np.full(drawn.shape, np.inf)
+    with np.errstate(over="ignore"):  # a hazard next to nothing: never
+        due: FloatArray = np.divide(drawn, factor, out=never, where=factor > 0)
     return due
 
 

@@ -115,6 +115,8 @@ class Assay(Item):
     @property
     def log_sd(self) -> float:
         """Standard deviation of the logarithm of a reading."""
+        if self.cv > 1e100:  # 1 is nothing beside its square, which may be beyond all numbers
+            return float(np.sqrt(2.0 * np.log(self.cv)))
         return float(np.sqrt(np.log1p(self.cv**2)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -157,8 +158,9 @@ def open_sheet(source: Any) -> Sheet:
 
 def _from_file(path: Path) -> Sheet:
     where = str(path)
-    if not path.is_file():
-        beside = path.parent.glob("*.csv") if path.parent.is_dir() else ()
+    # Unlike pathlib's, these take any text, such as a name that is too long.
+    if not os.path.isfile(path):
+        beside = path.parent.glob("*.csv") if os.path.isdir(path.parent) else ()
         hint = did_you_mean(path.name, sorted(item.name for item in beside))
         raise ScenarioError(f"{where}: there is no such file.{hint}")
     rows, places = [], []

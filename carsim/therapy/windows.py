@@ -180,6 +180,8 @@ class Reset(Item):
             raise ScenarioError(
                 f"Reset: states is the text {self.states!r}; give a list: [{self.states!r}]."
             )
+        if not isinstance(given, Sequence):
+            raise ScenarioError(f"Reset: states = {given!r} is not a list of names of states.")
         store(self, states=tuple(self.states))
         for name in self.states:
             check_name("Reset", "states", name)

@@ -112,3 +112,26 @@ def test_the_typical_patient_of_the_model_is_the_center_of_the_populations() -> 
     for name, (phase, parameter) in CENTERS_OF_A_PHASE.items():
         value = MODEL.variants[phase].values[parameter][0]
         assert getattr(here, name) == pytest.approx(value, rel=1e-9), name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            'region = { China = "China" }',
+            r"population.like: .*region = \{'China'.* is not the name",
+        ),
+        ("region = 3", r"region = 3 is not the name of a region"),
+        (
+            "burden = 1e9",
+            r"population.like: population: burden = 1000000000.0. Give the least and the largest",
+        ),
+        ("burden = [1e8]", r"burden = \[100000000.0\]. Give the least and the largest"),
+        ('burden = ["a", "b"]', r"population.like: .*low = 'a'"),
+        ('infected_only = "no"', r"infected_only = 'no'. Give true or false"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused(options: str, message: str) -> None:
+    text = TABLES + f'like = {{ name = "adults_19_28z", {options} }}\n'
+    with pytest.raises(ConfigError, match=message):
+        read_text(text)

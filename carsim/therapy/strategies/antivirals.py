@@ -21,6 +21,7 @@ from carsim.therapy.strategies.checks import (
     check_plain,
     check_share,
     plain,
+    visits_within,
 )
 from carsim.therapy.values import Item, PerPatient
 
@@ -400,7 +401,8 @@ def _stop(item: Preemptive | OnDemand, after: str, *ended: str) -> Rule:
     """End treatment when HBV DNA was undetectable at all visits of the consolidation."""
     assert item.consolidation is not None
     # The first undetectable visit, and those of the months after it.
-    visits = 1 + math.ceil(item.consolidation * MONTH / item.every * (1.0 - 1e-9))
+    where = type(item).__name__
+    visits = visits_within(where, item, "every", item.consolidation * MONTH)
     return Rule(
         item.hbv_dna,
         below=0.0,  # what the assay does not detect reads zero

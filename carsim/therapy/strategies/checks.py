@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from carsim.errors import ScenarioError, did_you_mean
+from carsim.therapy.rules import MOST_VISITS
 from carsim.therapy.values import PerPatient, check_name, number, store
 
 MONTH = 365.25 / 12
@@ -59,6 +60,30 @@ def check_plain(
         if value <= above:
             raise ScenarioError(f"{where}: {field} = {value:g}. It must be above {above:g}.")
         store(item, **{field: value})
+
+
+def visits_within(where: str, item: object, interval: str, span: float) -> int:
+    """Visits from a first one on until a span has passed; refused if nobody can mean so many.
+
+    Parameters
+    ----------
+    where : str
+        Strategy, for messages.
+    item : object
+        The strategy.
+    interval : str
+        Its field with the interval between visits, day.
+    span : float
+        How long, day.
+    """
+    every: float = getattr(item, interval)
+    later = span / every * (1.0 - 1e-9)
+    if later > MOST_VISITS:
+        raise ScenarioError(
+            f"{where}: {interval} = {every:g} makes {later:.3g} visits in {span:g} days, more than "
+            f"{MOST_VISITS:,}. Visit less often."
+        )
+    return 1 + math.ceil(later)
 
 
 def check_share(where: str, item: object, field: str) -> None:

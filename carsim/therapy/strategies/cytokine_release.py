@@ -12,7 +12,13 @@ from carsim.errors import ScenarioError
 from carsim.therapy.doses import Dose
 from carsim.therapy.regimens import Bundle
 from carsim.therapy.rules import Discontinue, Rule
-from carsim.therapy.strategies.checks import HOUR, check_names, check_numbers, check_plain
+from carsim.therapy.strategies.checks import (
+    HOUR,
+    check_names,
+    check_numbers,
+    check_plain,
+    visits_within,
+)
 from carsim.therapy.values import Item, PerPatient, store, whole
 
 LIGHT = 30.0
@@ -106,7 +112,7 @@ class CytokineReleaseCare(Bundle):
             raise ScenarioError(
                 f"{where}: weight = {float(np.min(self.weight)):g}. Give the body weight in kg."
             )
-        in_a_day = min(math.ceil((1.0 - 1e-9) / self.tocilizumab_every), doses)
+        in_a_day = math.ceil(min((1.0 - 1e-9) / self.tocilizumab_every, doses))
         if in_a_day > MOST_IN_A_DAY:
             raise ScenarioError(
                 f"{where}: tocilizumab_every = {self.tocilizumab_every:g} allows {in_a_day} doses "
@@ -129,7 +135,8 @@ class CytokineReleaseCare(Bundle):
     def tocilizumab_amount(self) -> PerPatient:
         """Amount of one dose of tocilizumab, mg."""
         per_kg = np.where(np.asarray(self.weight) < LIGHT, 12.0, 8.0)
-        amount = np.minimum(per_kg * self.weight, 800.0)
+        with np.errstate(over="ignore"):  # of any weight beyond 100 kg the same
+            amount = np.minimum(per_kg * self.weight, 800.0)
         return amount if amount.ndim else float(amount)
 
     def parts(self) -> Mapping[str, Item]:
@@ -154,8 +161,9 @@ class CytokineReleaseCare(Bundle):
                 "severe",
                 after="tocilizumab",
                 # The first visit, and those of the hours after it.
-                consecutive=1
-                + math.ceil(self.refractory_after / self.dexamethasone_every * (1.0 - 1e-9)),
+                consecutive=visits_within(
+                    "CytokineReleaseCare", self, "dexamethasone_every", self.refractory_after
+                ),
             ),
         }
 

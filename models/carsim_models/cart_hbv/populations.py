@@ -280,6 +280,8 @@ def serostatus(s: Spread, region: str | Region, *, infected_only: bool = False) 
         if region not in REGIONS:
             raise ScenarioError(unknown("region", region, REGIONS, "population"))
         region = REGIONS[region]
+    if not isinstance(region, Region):
+        raise ScenarioError(f"population: region = {region!r} is not the name of a region.")
     components: Sequence[Component] = [
         *carriers(s, weight=region.hbsag),
         resolved(s, antibody=True, weight=region.resolved * _WITH_ANTIBODY),
@@ -322,6 +324,13 @@ def population(
         How far patients differ; the fitted values by default.
     """
     s = spread() if sizes is None else sizes
+    if not isinstance(burden, list | tuple) or len(burden) != 2:
+        raise ScenarioError(
+            f"population: burden = {burden!r}. Give the least and the largest leukemia in cells, "
+            f"for example [1e8, 1e12]."
+        )
+    if not isinstance(infected_only, bool):
+        raise ScenarioError(f"population: infected_only = {infected_only!r}. Give true or false.")
     low, high = burden
     mixture = serostatus(s, region, infected_only=infected_only)
     components = [
