@@ -16,7 +16,7 @@ from carsim.config.messages import shown, wrong_kind
 from carsim.config.schema import AxisTable, ConfigTable, PopulationTable
 from carsim.design import Axis, Design, make_design
 from carsim.endpoints import Endpoint, make_endpoint
-from carsim.errors import CarsimError, ConfigError, did_you_mean, unknown
+from carsim.errors import CarsimError, ConfigError, ScenarioError, did_you_mean, unknown
 from carsim.metrics import METRICS, Metric
 from carsim.model import Model
 from carsim.population import (
@@ -263,6 +263,11 @@ def _like(table: PopulationTable, model: Model, source: str) -> Population:
             f'such as {{ name = "adults_19_28z", region = "China" }}.'
         )
     with at(source, key):
+        for option in ("size", "seed"):  # stand beside it, in [population]
+            if option in options:
+                raise ScenarioError(
+                    f"population '{name}' has no option '{option}'. Give it beside."
+                )
         return named_population(model, name, table.size, table.seed, **options)
 
 

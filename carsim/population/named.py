@@ -41,7 +41,7 @@ def named_populations(model: Model) -> Mapping[str, NamedPopulation]:
 
 
 def named_population(
-    model: Model, name: str, size: int, seed: int = 0, /, **options: object
+    model: Model, name: str, /, size: int, seed: int = 0, **options: object
 ) -> Population:
     """Return one of a model's populations.
 
