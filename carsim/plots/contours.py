@@ -22,6 +22,7 @@ from carsim.plots.theme import (
     axis_values,
     groups_of,
     house_style,
+    legend_below,
     letters,
     tick_labels,
 )
@@ -185,7 +186,7 @@ def risk_contour_figure(table: xr.Dataset, x: str, y: str, *, by: str | None = N
                     + (" (the labeled line of the panel)" if len(shown) > 1 else ""),
                 )
             )
-        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        legend_below(figure, handles)
     return figure
 
 

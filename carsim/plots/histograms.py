@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from carsim.plots.theme import COLORS, LINE_STYLES, house_style, letters
+from carsim.plots.theme import COLORS, LINE_STYLES, house_style, legend_below, letters
 
 COLUMNS = 3
 EVERYBODY = "#5F6B76"
@@ -109,5 +109,5 @@ def histogram_figure(
                 for k, name in enumerate(order)
                 if name in seen
             ]
-            figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
+            legend_below(figure, handles)
     return figure

@@ -25,6 +25,7 @@ from carsim.plots.theme import (
     groups_of,
     house_style,
     label_of,
+    legend_below,
     letters,
     note,
     ordered_colors,
@@ -265,20 +266,14 @@ def risk_map_figure(
         legend = axes[1, -1].get_legend()
         if legend is not None:  # below the panels, where it cannot lie on a curve
             legend.remove()
-        handles, names = axes[1, -1].get_legend_handles_labels()
+        handles = axes[1, -1].get_legend_handles_labels()[0]
         figure.colorbar(
             ScalarMappable(Normalize(0.0, 100.0 * largest), colormaps[RISK_COLORS]),
             ax=axes[0, :].tolist(),
             label=f"{_words(dataset, event)} (%)",
             pad=0.01,
         )
-        figure.legend(
-            handles,
-            names,
-            title=tick_labels(dataset[y])[1],
-            loc="outside lower center",
-            ncols=len(names),
-        )
+        legend_below(figure, handles, tick_labels(dataset[y])[1])
         letters([*axes[0], *axes[1]])
         failed = max(int(table["excluded"].max()) for table in tables)
         left_out = f"At most {failed} patients a cell were" if failed else "No patient was"

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 DOTS_PER_INCH = 150.0
-NARROWEST = 8.0  # inches
 
 
 @dataclass
@@ -76,13 +75,6 @@ class Section:
         self.parts.append(
             f'<figure class="wide">{picture}<figcaption>{escape(caption)}</figcaption></figure>'
         )
-
-
-def readable(figure: Any) -> Any:
-    """Give a narrow figure room for its legend."""
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(max(float(width), NARROWEST), float(height))
-    return figure
 
 
 def percent(share: float) -> str:
