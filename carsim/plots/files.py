@@ -12,7 +12,7 @@ from carsim.plots.incidence import incidence
 from carsim.plots.pages import example_figure, trajectory_figure
 from carsim.plots.panels import Draw, panels_figure
 from carsim.plots.risk_maps import risk_map_figure
-from carsim.plots.theme import label_of, tick_labels
+from carsim.plots.theme import groups_of, label_of, tick_labels
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -125,7 +125,8 @@ def incidence_figure(
         return lambda ax: incidence(part, by=by, event=event, ax=ax, title=title)
 
     draw = [panel(number, name) for number, name in enumerate(names)]
-    figure = panels_figure(draw, size=(4.4, 3.5), columns=3, share_y=True)
+    numbers_at_risk = 0.16 * len(groups_of(fixed.isel({x: 0}), by))
+    figure = panels_figure(draw, size=(4.4, 3.2 + numbers_at_risk), columns=3, share_y=True)
     axes = figure.axes
     axes[0].set_ylim(0.0, min(100.0, 1.25 * max(ax.dataLim.ymax for ax in axes)))
     if held:

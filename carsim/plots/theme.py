@@ -30,6 +30,7 @@ ORDERED_COLORS = "cividis_r"  # even in lightness, made for color vision deficie
 SHADE = "#E8E4DA"
 LIMIT = "#7F7F7F"
 MOST_INSIDE = 4  # legend entries that find room among the lines
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LETTER, SYMBOL = 0.06, 0.5  # inches that a letter and the symbol of a legend entry take
 
 _STYLE: dict[Any, Any] = {
@@ -80,7 +81,8 @@ def unit_text(unit: str) -> str:
         return ""
     symbols = {"uL": "µL", "ug": "µg"}
     counts = {"day": "days", "cell": "cells", "month": "months"}
-    factors = re.split(r"([*/])", unit)
+    raised = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(SUPERSCRIPTS), unit)
+    factors = re.split(r"([*/])", raised)
     printed = [symbols.get(factors[0], counts.get(factors[0], factors[0]))]
     for sign, factor in zip(factors[1::2], factors[2::2], strict=True):
         plural = factor if sign == "/" else counts.get(factor, factor)  # "cells per day"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from carsim.engine.status import Status
+from carsim.errors import ScenarioError
 from carsim.hypertext import counted
 from carsim.report.question import extremes
 from carsim.report.section import Section, about, lower_first, percent, short
@@ -17,6 +18,8 @@ from carsim.sweep import courses
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from carsim.plots.therapy import Periods
 
 MOST_PANELS = 9
 DECADES = 30.0
@@ -116,7 +119,7 @@ def why_none(view: View) -> str:
 
 
 def _draw(section: Section, view: View, chosen: Chosen) -> bool:
-    from carsim.plots import PANELS, Panel, as_png, scheduled_periods, trajectory_figure
+    from carsim.plots import PANELS, Panel, as_png, trajectory_figure
 
     data = chosen.courses
     alive = np.flatnonzero(data["status"].values == Status.SUCCESS)
@@ -142,16 +145,14 @@ def _draw(section: Section, view: View, chosen: Chosen) -> bool:
         return True
     for sentence in _sentences(view, chosen, shown):
         section.say(sentence)
+    shading = _shading(data.isel(patient=alive))
     section.draw(
-        as_png(
-            trajectory_figure(
-                shown, panels=present, shading=scheduled_periods(data.isel(patient=alive))
-            )
-        ),
+        as_png(trajectory_figure(shown, panels=present, shading=shading)),
         f"Courses over time of {', '.join(outputs)} in {counted(len(alive), 'virtual patient')}.",
         f"{counted(len(alive), 'virtual patient')}: median, 5th to 95th percentile at each time, "
         "and the first three patients as thin lines. A band is not a course: no patient need "
-        "follow it. Shaded: when a tenth of the patients or more are given a drug.",
+        "follow it."
+        + (" Shaded: when a tenth of the patients or more are under a drug." if shading else ""),
     )
     left = [name for name in outputs if not any(name in panel.variables for panel in present)]
     if left:
@@ -159,6 +160,16 @@ def _draw(section: Section, view: View, chosen: Chosen) -> bool:
             f"Saved but not drawn (zero throughout, or without a panel): {', '.join(left)}."
         )
     return True
+
+
+def _shading(data: xr.Dataset) -> Periods:
+    """When many patients are under a drug, from the therapy or else from the concentrations."""
+    from carsim.plots import scheduled_periods, therapy_periods
+
+    try:
+        return scheduled_periods(data)
+    except ScenarioError:  # something in the therapy has no schedule
+        return therapy_periods(data)
 
 
 def _moves(data: xr.Dataset, name: str) -> bool:

@@ -10,7 +10,6 @@ import numpy as np
 from carsim.endpoints import optimal_choice, optimal_duration, switching_points
 from carsim.errors import ScenarioError
 from carsim.hypertext import table
-from carsim.report.question import event_words
 from carsim.report.risks import held
 from carsim.report.section import Section, percent, short
 from carsim.report.strategies import groups_of_patients
@@ -19,6 +18,8 @@ from carsim.report.view import LEVEL, Axis, View
 if TYPE_CHECKING:
     import xarray as xr
 
+REPLICATES = 4000
+
 YEAR = 365.0
 """Loss of an event, in days of treatment, at which an option that is always best is judged."""
 
@@ -26,7 +27,6 @@ YEAR = 365.0
 def decisions(section: Section, view: View, event: str) -> None:
     """Say which duration is best for which loss per event, if a duration was varied."""
     axis = _duration(view)
-    words = event_words(view.events[event])
     if axis is None:
         if any(not each.is_number for each in view.others):
             section.say(
@@ -47,20 +47,22 @@ def decisions(section: Section, view: View, event: str) -> None:
         return
     section.head(f"Which {axis.words} is best?")
     section.say(
-        f"That depends on how bad one {words} is held to be. Here that is said in {unit}s of "
-        f"treatment: a loss of 100 means that sparing one patient a {words} is worth treating for "
+        f"That depends on how bad one event is held to be. Here that is said in {unit}s of "
+        f"treatment: a loss of 100 means that sparing one patient the event is worth treating for "
         f"100 {unit}s. The table says for which loss each duration has the least expected loss; "
-        "the others never have."
+        "a duration that is not in it never has."
     )
+    stop = view.sweep.scenario.last_stop
     section.say(
-        f"Assumed: every planned {unit} of treatment is as bad as any other, every {words} as bad "
-        "as any other, and nothing else counts. The borders are estimates; the last column says "
-        "in how many of 4,000 cohorts drawn from this one (bootstrap) the duration is the best "
-        f"one. {where}"
+        f"Assumed: every planned {unit} of treatment is as bad as any other, every event as bad "
+        f"as any other, and nothing else counts. Follow-up ends on {unit} {stop:g}: an event after "
+        "that is not seen, which favors treatments that end late. The borders are estimates; the "
+        f"last column says in how many of {REPLICATES:,} cohorts drawn from this one (bootstrap) "
+        f"the duration is the best one. {where}"
     )
     header = (
         "Patients",
-        f"Loss of one {escape(words)} ({unit}s of treatment)",
+        f"Loss of one event ({unit}s of treatment)",
         f"Best {escape(axis.words)}",
         "Risk then",
         "How often best, at this loss",
@@ -87,10 +89,16 @@ def _rows(values: xr.DataArray, axis: Axis, name: str, unit: str) -> list[tuple[
     judged = np.array([_inside(low, high) for low, high in zip(starts, stops, strict=True)])
     costs = np.asarray(cheapest["cost"].values)
     sure = optimal_choice(
-        values, axis.name, cost=costs, loss_per_event=judged, unit=unit, level=LEVEL
+        values,
+        axis.name,
+        cost=costs,
+        loss_per_event=judged,
+        unit=unit,
+        level=LEVEL,
+        replicates=REPLICATES,
     )
     shares = sure["probability_best"].transpose("loss_per_event", axis.name).values
-    rows = []
+    rows: list[tuple[str, ...]] = []
     levels: list[Any] = axis.coordinate.values.tolist()
     for k, option in enumerate(steps["option"].values.tolist()):
         place = levels.index(option)

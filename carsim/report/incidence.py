@@ -18,7 +18,7 @@ from carsim.endpoints import (
 from carsim.errors import ScenarioError
 from carsim.hypertext import counted, listed, table
 from carsim.report.decisions import decisions
-from carsim.report.question import event_words
+from carsim.report.question import event_words, extremes
 from carsim.report.risks import PANELS, held
 from carsim.report.section import Section, about, lower_first, percent, short
 from carsim.report.strategies import differences, groups_of_patients, some_of
@@ -38,6 +38,9 @@ def over_time(view: View) -> Section:
     event = view.event
     if event is None:
         section.say("There is no yes-or-no endpoint, hence nothing to follow over time.")
+        return section
+    if extremes(view.events[event]) is None:
+        section.say(f"No patient counts for {event_words(view.events[event])} in any cell.")
         return section
     if f"{event}_time" in view.data:
         _incidence(section, view, event)
@@ -60,7 +63,7 @@ def _incidence(section: Section, view: View, event: str) -> None:
     kind = view.kind
     at, where = held(view, [axis.name if axis else "", kind or ""])
     names = [event, f"{event}_time"]
-    data = view.data[names].isel(at)
+    data = view.labelled(view.data[names].isel(at))
     if axis is not None:
         data = data.isel({axis.name: some_of(len(axis.coordinate))})
     first, last = _times(view, event)
@@ -169,7 +172,7 @@ def _competing(section: Section, view: View, event: str) -> None:
     section.say(
         f"A trial often stops following a patient at {lost} and draws one minus Kaplan-Meier all "
         "the same. That pretends that these patients could still have the event as the others "
-        "do, and is never below the share in whom it does come first. The table has all three."
+        "do, and is never below the share in whom it comes first. The table has all three."
     )
     if ties:
         section.say(

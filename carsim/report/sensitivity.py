@@ -133,6 +133,7 @@ def _patients(section: Section, view: View, driving: Correlated) -> None:
     )
     words = lower_first(about(view.data[driving.output])[0])
     where = view.place(driving.at)
+    constant = len(found["factor"]) - len(order)
     section.say(WHAT_IT_IS)
     which = (
         "the cell with the highest risk that is not 100 %" if driving.events >= 0 else "one cell"
@@ -141,7 +142,11 @@ def _patients(section: Section, view: View, driving: Correlated) -> None:
         f"Here: {words} and {counted(len(found['factor']), 'sampled parameter')}"
         + (f", in {which} ({where})" if where else "")
         + f"; {driving.n:,} patients count"
-        + (f", of whom {driving.events:,} have the event." if driving.events >= 0 else ".")
+        + (f", of whom {driving.events:,} have the event." if driving.events >= 0 else "."),
+        f"{counted(constant, 'parameter')} {'does' if constant == 1 else 'do'} not vary between "
+        "them."
+        if constant
+        else "",
     )
     fewest = min(driving.events, driving.n - driving.events)
     if driving.events >= 0 and fewest < FEW:
@@ -151,14 +156,14 @@ def _patients(section: Section, view: View, driving: Correlated) -> None:
             "The order below may be chance."
         )
     top = "; ".join(
-        f"{_factor(found, k)} {values[k]:.2f} ({lower[k]:.2f} to {upper[k]:.2f})"
+        f"{found['factor_words'].values[k]} {_with_interval(values[k], lower[k], upper[k])}"
         for k in order[:MOST_IN_SENTENCE]
-    ).replace("-", "−")
+    )
     unsure = sum(1 for k in order if lower[k] <= 0.0 <= upper[k])
     section.say(
         f"The strongest, with 95 % intervals: {top}.",
         f"For {unsure} of {len(order)} parameters the interval includes zero: nothing is shown "
-        f"about them. With {len(order)} parameters about {max(1, round(0.05 * len(order)))} would "
+        f"about them. Of {len(order)} intervals about {max(1, round(0.05 * len(order)))} would "
         "miss zero by chance alone.",
     )
     bars = min(len(order), 15)
@@ -179,8 +184,8 @@ def _patients(section: Section, view: View, driving: Correlated) -> None:
         (
             f"<code>{escape(str(found['factor'].values[k]))}</code>",
             escape(str(found["factor_words"].values[k])),
-            f"{values[k]:.3f}".replace("-", "−"),
-            f"{lower[k]:.3f} to {upper[k]:.3f}".replace("-", "−"),
+            _minus(f"{values[k]:.3f}"),
+            _minus(f"{lower[k]:.3f} to {upper[k]:.3f}"),
         )
         for k in order
     ]
@@ -188,8 +193,12 @@ def _patients(section: Section, view: View, driving: Correlated) -> None:
     section.fold("Table of the correlations", table(header, rows, numbers=(2, 3)))
 
 
-def _factor(found: xr.Dataset, k: int) -> str:
-    return str(found["factor_words"].values[k])
+def _with_interval(value: float, lower: float, upper: float) -> str:
+    return _minus(f"{value:.2f} ({lower:.2f} to {upper:.2f})")
+
+
+def _minus(numbers: str) -> str:
+    return numbers.replace("-", "−")
 
 
 def _axes(section: Section, view: View, event: str) -> None:
@@ -247,9 +256,7 @@ def _correlated_axes(view: View, found: xr.Dataset, names: Sequence[str]) -> lis
         found[name].values[:, 0] for name in ("prcc", "prcc_lower", "prcc_upper")
     )
     return [
-        f"{view.axis(name).words}: {values[k]:.2f} ({lower[k]:.2f} to {upper[k]:.2f}).".replace(
-            "-", "−"
-        )
+        f"{view.axis(name).words}: {_with_interval(values[k], lower[k], upper[k])}."
         for k, name in enumerate(names)
         if np.isfinite(values[k])
     ]

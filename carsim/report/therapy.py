@@ -10,6 +10,7 @@ import numpy as np
 
 from carsim.dataset.words import words_of_actions
 from carsim.engine.status import Status
+from carsim.errors import ScenarioError
 from carsim.hypertext import counted, table
 from carsim.report.courses import Chosen, why_none
 from carsim.report.question import event_words
@@ -62,12 +63,29 @@ def event_log(view: View, chosen: list[Chosen]) -> Section:
             f"of the {counted(n, 'patient')} of section 5 each did so, and when first (median of "
             "those patients). A rule that never did is listed, too."
         )
-    if not does and not pools:
-        return section
+    if does or pools:
+        _table(section, view, chosen, has, does, pools)
+    _lanes(section, view, chosen[0], does)
+    notes = [each.courses["event_name"].attrs.get("note") for each in chosen]
+    for note in dict.fromkeys(filter(None, notes)):
+        section.note(f"Some firings are missing from these counts: {note}.")
+    return section
+
+
+def _table(
+    section: Section,
+    view: View,
+    chosen: list[Chosen],
+    has: list[set[str]],
+    does: Mapping[str, str],
+    pools: Mapping[str, str],
+) -> None:
+    n = chosen[0].courses.sizes["patient"]
+    unit = view.sweep.scenario.model.time_unit
     header = ["Rule, hazard or pool", "What happens"]
     header += [escape(view.place(each.at) or "All patients") for each in chosen]
     rows = []
-    for name, words in (does | pools).items():
+    for name, words in {**does, **pools}.items():
         cells = [
             _fired(each.courses, name, n, unit) if name in mine or name in pools else "not given"
             for each, mine in zip(chosen, has, strict=True)
@@ -75,11 +93,6 @@ def event_log(view: View, chosen: list[Chosen]) -> Section:
         pool = name.replace("extinct:", "extinction of ")
         rows.append((f"<code>{escape(pool)}</code>", escape(words), *cells))
     section.add(table(header, rows))
-    _lanes(section, view, chosen[0], does)
-    notes = [each.courses["event_name"].attrs.get("note") for each in chosen]
-    for note in dict.fromkeys(filter(None, notes)):
-        section.note(f"Some firings are missing from these counts: {note}.")
-    return section
 
 
 def _fired(data: xr.Dataset, name: str, n: int, unit: str) -> str:
@@ -99,7 +112,7 @@ def _fired(data: xr.Dataset, name: str, n: int, unit: str) -> str:
 
 def _lanes(section: Section, view: View, chosen: Chosen, does: Mapping[str, str]) -> None:
     """Draw the patients of a cell as lanes, and over the course of what the event is judged by."""
-    from carsim.plots import as_png, panels_figure, swimmer, therapy_courses
+    from carsim.plots import as_png, panels_figure, swimmer
 
     data = chosen.courses.isel(
         patient=np.flatnonzero(chosen.courses["status"].values == Status.SUCCESS)
@@ -119,14 +132,11 @@ def _lanes(section: Section, view: View, chosen: Chosen, does: Mapping[str, str]
             [float(time)] if np.isfinite(time) else [] for time in times
         ]
     marks |= {_short(name, does[name]): name for name in fired[: MOST_MARKS - len(marks)]}
-    phases = {
-        words: periods
-        for words, periods in therapy_courses(data).items()
-        if any(stop > start for each in periods for start, stop in each)
-    }
+    phases = _phases(data)
     lanes = min(LANES, n)
+    sort = next(iter(marks), None)
     figure = panels_figure(
-        [lambda ax: swimmer(data, phases=phases, marks=marks, most=LANES, ax=ax)],
+        [lambda ax: swimmer(data, phases=phases, marks=marks, most=LANES, sort=sort, ax=ax)],
         size=(10.0, 1.4 + 0.2 * lanes),
         legend=False,
     )
@@ -135,7 +145,8 @@ def _lanes(section: Section, view: View, chosen: Chosen, does: Mapping[str, str]
         f"Swimmer plot of {counted(lanes, 'virtual patient')}: lanes over time with therapy and "
         "events.",
         f"A lane for each of the first {counted(lanes, 'patient')} of this cell: gray is the "
-        "follow-up, colors are what was given, marks are what happened.",
+        f"follow-up, {'colors are what was given, ' if phases else ''}marks are what happened"
+        + (f"; in the order of {sort}, those without it below." if sort else "."),
     )
     shown = _judged_by(data)
     if shown is None or not fired:
@@ -150,6 +161,21 @@ def _lanes(section: Section, view: View, chosen: Chosen, does: Mapping[str, str]
         "as thin lines. Above: each firing of a rule is a tick; at the right, in how many patients "
         "it fired.",
     )
+
+
+def _phases(data: xr.Dataset) -> dict[str, Any]:
+    """What lasted in the therapy of each patient; nothing if a part of it has no schedule."""
+    from carsim.plots import therapy_courses
+
+    try:
+        given = therapy_courses(data)
+    except ScenarioError:
+        return {}
+    return {
+        words: periods
+        for words, periods in given.items()
+        if any(stop > start for each in periods for start, stop in each)
+    }
 
 
 def _judged_by(data: xr.Dataset) -> str | None:

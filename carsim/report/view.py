@@ -18,7 +18,7 @@ from carsim.endpoints.slabs import slabs
 from carsim.engine.status import Status
 from carsim.errors import CarsimError, ScenarioError
 from carsim.registry import load_model
-from carsim.sweep import StoreStatus, Sweep, read_status, rebuild_sweep
+from carsim.sweep import StoreStatus, Sweep, read_status, rebuild_sweep, variables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -253,6 +253,13 @@ class View:
             return cell
         return cell.isel(patient=np.flatnonzero(cell["status"].values != Status.NOT_RUN))
 
+    def labelled(self, dataset: xr.Dataset) -> xr.Dataset:
+        """Leave out the patients of an unfinished store whose kind nobody has drawn yet."""
+        kind = self.kind
+        if kind is None or kind in self.dims or not self.is_unfinished:
+            return dataset
+        return dataset.isel(patient=np.flatnonzero(dataset[kind].values != ""))
+
     def parts(self, name: str, *, whole: bool = False) -> Iterator[NDArray[Any]]:
         """Load a variable of all cells, some patients at a time.
 
@@ -355,11 +362,7 @@ class View:
     @property
     def numbers(self) -> list[str]:
         """Variables that are neither events nor facts of the solver."""
-        return [
-            str(name)
-            for name, each in self.data.data_vars.items()
-            if self._is_kept(each) and name not in self.events
-        ]
+        return [name for name in self._kept if name not in self.events]
 
     def risks(self, event: str) -> xr.Dataset:
         """Risks of an event in all cells with their intervals, loaded piece by piece.
@@ -382,6 +385,12 @@ class View:
         found = risk(self.data[event], by=kind, level=LEVEL)
         return found.isel({kind: np.flatnonzero(found[kind].values != "")})  # "": not drawn yet
 
+    @property
+    def _kept(self) -> list[str]:
+        """Numbers of each course, in the order of the sweep: a store has them in its own."""
+        names = dict.fromkeys((*variables_of(self.sweep), *map(str, self.data.data_vars)))
+        return [name for name in names if name in self.data and self._is_kept(self.data[name])]
+
     def _is_kept(self, variable: xr.DataArray) -> bool:
         """Whether a variable is a number of each course."""
         dims = (*self.dims, "patient") if self.has_patients else self.dims
@@ -393,11 +402,7 @@ class View:
             for endpoint in self.sweep.endpoints.values()
             if isinstance(endpoint, HBVReactivation)
         ]
-        plain = [
-            str(name)
-            for name, each in self.data.data_vars.items()
-            if self._is_kept(each) and each.attrs.get("carsim_units") == "1"
-        ]
+        plain = [name for name in self._kept if self.data[name].attrs.get("carsim_units") == "1"]
         return [name for name in dict.fromkeys([*first, *plain]) if name in self.data]
 
 
