@@ -34,7 +34,6 @@ def event_log(view: View, chosen: list[Chosen]) -> Section:
         section.say(why_none(view))
         return section
     model = view.sweep.scenario.model
-    unit = model.time_unit
     does: dict[str, str] = {}
     has: list[set[str]] = []
     for each in chosen:

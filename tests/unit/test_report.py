@@ -15,6 +15,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carsim.dataset.words import words_of_actions
 from carsim.design import Axis, Grid, Single, Sobol
 from carsim.endpoints import Endpoint, PeakHBVDNA, slabs, wilson_interval
 from carsim.errors import CarsimError
@@ -25,6 +26,7 @@ from carsim.registry import load_model
 from carsim.report import report_page, view, write_report
 from carsim.report.view import _slices
 from carsim.sweep import run
+from carsim.therapy import Dose, Rule
 from tests.pages import Page
 from tests.reports import KIND, STOP, STRATEGY, TOY, checked, sweep_of
 
@@ -329,3 +331,13 @@ def test_a_model_that_has_changed_is_said_and_not_simulated(result: xr.Dataset) 
 
 def test_no_courses(result: xr.Dataset) -> None:
     assert "No patient was simulated again" in checked(report_page(result, patients=0)).section(5)
+
+
+def test_what_a_rule_gives_has_a_unit_only_if_there_is_one() -> None:
+    model = load_model("cart_hbv")
+    given = {
+        "give 2 lymphodepletion every 28 days": Dose("lymphodepletion", 2.0, every=28.0),
+        "give 8 mg tocilizumab every 1 day": Dose("tocilizumab", 8.0, every=1.0),
+    }
+    for words, dose in given.items():
+        assert words_of_actions(Rule("b_cells", below=1.0, every=7.0, do=dose), model) == words
