@@ -20,8 +20,8 @@ from carsim.hypertext import counted, listed, table
 from carsim.report.decisions import decisions
 from carsim.report.question import event_words, extremes
 from carsim.report.risks import PANELS, held
-from carsim.report.section import Section, about, lower_first, percent, short
-from carsim.report.strategies import differences, groups_of_patients, some_of
+from carsim.report.section import Section, percent, short
+from carsim.report.strategies import differences, groups_of_patients, level_words, some_of
 from carsim.report.view import LEVEL, Array, View
 
 if TYPE_CHECKING:
@@ -137,33 +137,34 @@ def _competing(section: Section, view: View, event: str) -> None:
     origin, stop = view.sweep.scenario.start, view.sweep.scenario.stop
     if not isinstance(stop, float):
         return
-    words = {name: lower_first(about(view.data[name])[0]) for name in (event, *rivals)}
+    words = {event: event_words(view.events[event]), **{name: name for name in rivals}}
+    lost = listed(rivals, "or")
     rows: list[tuple[str, ...]] = []
     drawn: list[tuple[str, CompetingIncidence]] = []
+    gaps: list[tuple[float, str]] = []
     ties = 0
-    levels = [None] if axis is None else some_of(len(axis.coordinate))
-    for name, place, patients in groups_of_patients(view):
-        for k in levels:
-            cell = {**at, **place} if axis is None or k is None else {**at, **place, axis.name: k}
-            data = _cell(view, event, rivals, cell, patients)
-            first = first_event(
-                data,
-                [event, *rivals],
-                conditional=[each for each in rivals if each == "relapse"],
-                origin=origin,
-            )
+    levels: list[tuple[str, str, dict[str, int]]] = [("", "", {})]
+    if axis is not None:
+        places = some_of(len(axis.coordinate))
+        levels = [(axis.level(k), level_words(axis, k), {axis.name: k}) for k in places]
+    for name, kind, patients in groups_of_patients(view):
+        for number, (label, said, level) in enumerate(levels):
+            data = _cell(view, event, rivals, {**at, **kind, **level}, patients)
+            conditional = [each for each in rivals if each == "relapse"]
+            first = first_event(data, [event, *rivals], conditional=conditional, origin=origin)
             found = competing_incidence(first, stop, origin=origin, level=LEVEL)
             if found.n == 0:
                 continue
             ties += found.ties
-            if k is None or k == levels[0]:
+            if number == 0:
                 drawn.append((name, found))
-            label = "" if axis is None or k is None else axis.level(k)
+            ever, before = float(data[event].mean()), float(found.incidence[0, -1])
+            place = "; ".join(filter(None, (name, said)))
+            gaps.append((ever - before, _gap(place, ever, before, lost)))
             rows.append((escape(label), escape(name) or "all", *_shares(data, event, found, stop)))
     if not rows:
         return
     section.head(f"What comes first: {listed(list(words.values()), 'or')}")
-    lost = listed([words[name] for name in rivals], "or")
     section.say(
         f"After {lost} a patient is another case: treated anew, or no longer to be treated. The "
         f"curves above count {words[event]} whenever it is found, also after that, since the "
@@ -179,6 +180,8 @@ def _competing(section: Section, view: View, event: str) -> None:
             f"In {counted(ties, 'course')} both are found at the same visit: {words[event]} then "
             "counts as the first."
         )
+    if max(gaps)[0] > 0:
+        section.say(max(gaps)[1])
     _stacked(section, view, drawn, words, where)
     header = [] if axis is None else [escape(axis.words[:1].upper() + axis.words[1:])]
     header += [
@@ -193,6 +196,15 @@ def _competing(section: Section, view: View, event: str) -> None:
     numbers = range(len(header) - 3 - len(rivals), len(header))
     html = table([each[:1].upper() + each[1:] for each in header], rows, numbers=numbers)
     section.fold(f"Table of {words[event]} by the end of follow-up, counted in three ways", html)
+
+
+def _gap(place: str, ever: float, first: float, lost: str) -> str:
+    """Say what the two ways of counting give where they differ most."""
+    where = f" ({place})" if place else ""
+    return (
+        f"Where the two differ most{where}, {percent(ever)} have the event at any time, but only "
+        f"{percent(first)} before {lost}: in the others it comes after."
+    )
 
 
 def _cell(

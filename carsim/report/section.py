@@ -79,7 +79,8 @@ class Section:
 
 def percent(share: float) -> str:
     """Spell a share: "12.5 %"."""
-    return f"{100.0 * share:.1f} %"
+    # Rounding of the last bits must not tell 4.75 % from 4.75 %.
+    return f"{100.0 * round(share, 12):.1f} %"
 
 
 def interval(lower: float, upper: float) -> str:
