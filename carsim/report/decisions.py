@@ -10,10 +10,11 @@ import numpy as np
 from carsim.endpoints import optimal_choice, optimal_duration, switching_points
 from carsim.errors import ScenarioError
 from carsim.hypertext import table
+from carsim.report.axis import Axis
 from carsim.report.risks import held
 from carsim.report.section import Section, percent, short
 from carsim.report.strategies import groups_of_patients
-from carsim.report.view import LEVEL, Axis, View
+from carsim.report.view import LEVEL, View
 
 if TYPE_CHECKING:
     import xarray as xr

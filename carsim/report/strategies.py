@@ -10,10 +10,11 @@ import numpy as np
 
 from carsim.endpoints import number_needed_to_treat, risk_difference
 from carsim.hypertext import table
+from carsim.report.axis import Axis
 from carsim.report.question import event_words
 from carsim.report.risks import PANELS, held
 from carsim.report.section import Section, short
-from carsim.report.view import LEVEL, Axis, View
+from carsim.report.view import LEVEL, View
 
 if TYPE_CHECKING:
     import xarray as xr
