@@ -79,7 +79,7 @@ def _incidence(section: Section, view: View, event: str) -> None:
     caption = (
         "Steps: share of patients in whom the event was found by then (Kaplan-Meier); bands: "
         "95 % intervals, pointwise. Below: patients without the event who are still followed. "
-        f"All curves are of the same virtual patients. {where}"
+        f"{'' if view.is_unfinished else 'All curves are of the same virtual patients. '}{where}"
     )
     words = f"Cumulative incidence of {event_words(view.events[event])} over time."
     try:

@@ -88,7 +88,7 @@ def _see(section: Section, view: View, found: xr.Dataset) -> None:
             items.append(f"{who}: {lowest}.")
         elif float(part["risk"].values[ends[0]]) == float(part["risk"].values[ends[1]]):
             known = int(np.isfinite(part["risk"].values).sum())
-            where = "all cells" if known == part["risk"].size else "all cells with such patients"
+            where = "all cells" if known == part["risk"].size else "all cells where it is known"
             items.append(f"{who}: {lowest} in {where}.")
         else:
             items.append(
@@ -330,7 +330,9 @@ def _other_events(section: Section, view: View) -> None:
         low, high = (_end(view, found, at) for at in ends)
         if float(found["risk"].values[ends[0]]) == float(found["risk"].values[ends[1]]):
             low = low.partition("<small>")[0]
-            high = "the same in all cells" if view.axes else "–"
+            whole = bool(np.isfinite(found["risk"].values).all())
+            high = "the same in all cells" if whole else "the same in all cells where it is known"
+            high = high if view.axes else "–"
         rows.append((words, low, high))
     section.head("Other events")
     section.add(table(("Event", "Lowest risk", "Highest risk"), rows))

@@ -154,7 +154,11 @@ def _draw(
             each, labels=labels, reference=reference, level=LEVEL, ax=ax, title=name
         )
 
-    draw = [panel(name, each) for name, each in found.items()]
+    draw = [
+        panel(name, each)
+        for name, each in found.items()
+        if np.isfinite(each["difference"].values).any()
+    ]
     for first in range(0, len(draw), PANELS):
         part = draw[first : first + PANELS]
         size = (8.6, 1.0 + 0.34 * len(labels))
