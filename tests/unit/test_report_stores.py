@@ -14,6 +14,7 @@ from carsim.cli import main
 from carsim.design import Grid
 from carsim.endpoints import wilson_interval
 from carsim.model import Model
+from carsim.plots import write_sweep_figures
 from carsim.registry import load_model
 from carsim.report import report_page
 from carsim.sweep import Sweep, open_result, read_status, run, run_to_store
@@ -184,3 +185,18 @@ def test_wrong_files_end_with_a_sentence(tmp_path: Path, result: xr.Dataset) -> 
         assert "Traceback" not in done.output
     assert not list(tmp_path.glob("*.html"))
     assert invoke(whole, "--out", tmp_path).exit_code == 2
+
+
+def test_figures_of_a_store_are_those_of_the_result(
+    sweep: Sweep, result: xr.Dataset, tmp_path: Path
+) -> None:
+    # Labels in a store are texts of another kind than in memory.
+    stored = run_to_store(sweep, tmp_path / "store", block_size=50)
+    assert stored["kind"].dtype.kind == "T"
+    for name, dataset in (("store_figures", stored), ("figures", result)):
+        written = write_sweep_figures(dataset, tmp_path / name)
+        assert [each.name for each in written] == ["cumulative_incidence.png"]
+    pictures = [
+        tmp_path / name / "cumulative_incidence.png" for name in ("store_figures", "figures")
+    ]
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
