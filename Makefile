@@ -1,6 +1,6 @@
 # Everything a fresh machine needs to run carsim: python3 (3.11 or later), make and a C compiler for the peers.
 #
-#   make demo     the worked example: a sweep of prophylaxis by depth of lymphodepletion, into results/demo
+#   make demo     the worked example: a sweep of prophylaxis by depth of lymphodepletion and its report, into results/demo
 #   make test     the tests (make test ARGS="-m 'not slow'" for the quick ones)
 #   make lint     formatting, style, types, layers
 #   make bench    carsim against other solvers; writes benchmarks/results/latest.json and figures
@@ -43,7 +43,8 @@ $(VENV)/.lint-$(VERSION): pyproject.toml $(LOCK) | $(VENV)/.python-$(VERSION)
 	@touch $@
 
 demo: $(VENV)/.base-$(VERSION)
-	$(BIN)/carsim sweep examples/prophylaxis_by_depletion.toml --out results/demo
+	$(BIN)/carsim sweep examples/prophylaxis_by_depletion.toml --out results/demo --resume
+	$(BIN)/carsim report results/demo --overwrite
 
 test: $(VENV)/.test-$(VERSION)
 	$(BIN)/python -m pytest $(ARGS)

@@ -19,6 +19,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def harass(kills: int, seed: int, folder: Path, block_size: int = 50) -> Tally:
     begun = time.monotonic()
     assert _wait(_start(config, folder / "whole", block_size)) == 0
     longest = 1.1 * (time.monotonic() - begun)
-    expected = _files(folder / "whole")
+    expected = files_of(folder / "whole")
     tally = Tally(0, 0, {}, 0)
     while tally.kills < kills:
         store = folder / f"store{tally.sweeps}"
@@ -106,7 +107,8 @@ def harass(kills: int, seed: int, folder: Path, block_size: int = 50) -> Tally:
             status = _wait(child)
             if status == 0:
                 break
-            assert status == -signal.SIGKILL, f"ended by itself with {status}"
+            if status != -signal.SIGKILL:
+                raise RuntimeError((folder / "error.txt").read_text())
             tally.kills += 1
             tally.partial += len(list(store.rglob("*.partial")))
             stage = _check(store)
@@ -133,6 +135,7 @@ def _start(config: Path, store: Path, block_size: int) -> int:
         main(arguments, standalone_mode=False)
         os._exit(0)
     except BaseException:
+        config.with_name("error.txt").write_text(traceback.format_exc())
         os._exit(70)
 
 
@@ -166,13 +169,14 @@ def _check(store: Path) -> str:
 
 
 def _compare(store: Path, expected: dict[str, bytes]) -> None:
-    found = _files(store)
+    found = files_of(store)
     assert sorted(found) == sorted(expected), sorted(set(found) ^ set(expected))
     different = [name for name, content in expected.items() if found[name] != content]
     assert not different, f"differ: {different}"
 
 
-def _files(store: Path) -> dict[str, bytes]:
+def files_of(store: Path) -> dict[str, bytes]:
+    """Every file of a store but those that say when and by whom."""
     found = {}
     for file in store.rglob("*"):
         name = str(file.relative_to(store))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RESULT = "result.nc"
 CONFIG = "config.toml"
+FIGURES = "figures"
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def sweep(
     """
     import dataclasses
 
-    from carsim.cli.output import CONFIG, plan_store, plan_target, write_config
+    from carsim.cli.output import CONFIG, FIGURES, plan_store, plan_target, write_config
     from carsim.cli.summary import print_sweep
     from carsim.config import read_config
     from carsim.errors import ConfigError
@@ -91,7 +91,7 @@ def sweep(
         write_config(config, "sweep", file, target.folder / CONFIG)
         written.append(target.folder / CONFIG)
         if not no_figures:
-            written.extend(_figures(planned, dataset, target.folder))
+            written.extend(_figures(planned, dataset, target.folder / FIGURES))
     if not quiet:
         print_sweep(dataset, planned.endpoints)
         for path in written:

@@ -159,7 +159,7 @@ def _grouping(dataset: xr.Dataset) -> str | None:
     for name, coordinate in dataset.coords.items():
         if coordinate.dtype.kind not in "OUST" or coordinate.ndim != 1:
             continue
-        count = len(np.unique(coordinate.values))
+        count = len(np.unique(coordinate.values.astype(object)))
         # Items of the therapy are no groups of patients.
         is_dimension = coordinate.dims == (name,) and name not in ("patient", "item")
         if 2 <= count <= MOST_GROUPS and (is_dimension or coordinate.dims == ("patient",)):

@@ -19,7 +19,11 @@ from carsim.report.view import LEVEL, View
 if TYPE_CHECKING:
     import xarray as xr
 
+LENGTHS = (".duration", ".months")
+"""Fields of a therapy that say how long something is given."""
+
 REPLICATES = 4000
+DAY = "day"  # what losses are counted in
 
 YEAR = 365.0
 """Loss of an event, in days of treatment, at which an option that is always best is judged."""
@@ -37,33 +41,32 @@ def decisions(section: Section, view: View, event: str) -> None:
         return
     at, where = held(view, [axis.name, view.kind or ""])
     rows: list[tuple[str, ...]] = []
-    unit = view.sweep.scenario.model.time_unit
     for name, place, patients in groups_of_patients(view):
         values = view.data[event].isel({**at, **place}).isel(patient=patients).load()
         try:
-            rows += _rows(values, axis, name, unit)
+            rows += _rows(values, axis, name)
         except ScenarioError:  # not a unit of time
             return
     if not rows:
         return
     section.head(f"Which {axis.words} is best?")
     section.say(
-        f"That depends on how bad one event is held to be. Here that is said in {unit}s of "
-        f"treatment: a loss of 100 means that sparing one patient the event is worth treating for "
-        f"100 {unit}s. The table says for which loss each duration has the least expected loss; "
+        "That depends on how bad one event is held to be. Here that is said in days of "
+        "treatment: a loss of 100 means that sparing one patient the event is worth treating for "
+        "100 days. The table says for which loss each duration has the least expected loss; "
         "a duration that is not in it never has."
     )
-    stop = view.sweep.scenario.last_stop
+    stop, time_unit = view.sweep.scenario.last_stop, view.sweep.scenario.model.time_unit
     section.say(
-        f"Assumed: every planned {unit} of treatment is as bad as any other, every event as bad "
-        f"as any other, and nothing else counts. Follow-up ends on {unit} {stop:g}: an event after "
-        "that is not seen, which favors treatments that end late. The borders are estimates; the "
+        f"Assumed: every planned day of treatment is as bad as any other, every event as bad "
+        f"as any other, and nothing else counts. Follow-up ends at {stop:g} {time_unit}s: an event "
+        "after that is not seen, which favors treatments that end late. The borders are estimates; the "
         f"last column says in how many of {REPLICATES:,} cohorts drawn from this one (bootstrap) "
         f"the duration is the best one. {where}"
     )
     header = (
         "Patients",
-        f"Loss of one event ({unit}s of treatment)",
+        "Loss of one event (days of treatment)",
         f"Best {escape(axis.words)}",
         "Risk then",
         "How often best, at this loss",
@@ -76,12 +79,12 @@ def _duration(view: View) -> Axis | None:
     paths = {axis.name: axis.path for axis in view.sweep.design.axes}
     for axis in view.others:
         first, _, rest = paths[axis.name].partition(".")
-        if axis.is_number and first == "therapy" and rest.endswith(".duration"):
+        if axis.is_number and first == "therapy" and rest.endswith(LENGTHS):
             return axis
     return None
 
 
-def _rows(values: xr.DataArray, axis: Axis, name: str, unit: str) -> list[tuple[str, ...]]:
+def _rows(values: xr.DataArray, axis: Axis, name: str) -> list[tuple[str, ...]]:
     cheapest = optimal_duration(values, axis.name, loss_per_event=0.0, replicates=1)
     if int(cheapest["n"]) == 0:
         return []
@@ -94,7 +97,7 @@ def _rows(values: xr.DataArray, axis: Axis, name: str, unit: str) -> list[tuple[
         axis.name,
         cost=costs,
         loss_per_event=judged,
-        unit=unit,
+        unit=DAY,
         level=LEVEL,
         replicates=REPLICATES,
     )

@@ -141,7 +141,7 @@ def _joined(labels: list[NDArray[Any]], shape: tuple[int, ...]) -> NDArray[np.in
     """One number for each combination of labels."""
     codes = np.zeros(shape, dtype=np.int64)
     for each in labels:
-        levels, code = np.unique(each, return_inverse=True)
+        levels, code = np.unique(each.astype(object), return_inverse=True)
         codes = codes * len(levels) + code.reshape(shape)
     return codes
 

@@ -275,4 +275,4 @@ def _groups(groups: ArrayLike, rows: int) -> NDArray[np.int64]:
         raise ScenarioError(
             f"prcc: groups has the shape {labels.shape}, but there are {rows} rows."
         )
-    return np.unique(labels.astype(str), return_inverse=True)[1]
+    return np.unique(labels.astype(object), return_inverse=True)[1]

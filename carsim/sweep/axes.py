@@ -208,6 +208,8 @@ def _unit_of_field(scenario: Scenario, item: Item, field: str) -> str:
     model = scenario.model
     if field in TIMES:
         return model.time_unit
+    if field == "months":
+        return "month"
     into = getattr(item, "into", None)
     if field == "amount" and into is not None:
         return model.dose_unit(into)

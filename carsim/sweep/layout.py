@@ -19,8 +19,8 @@ from carsim.sweep.variables import label_dims, sampled_dims, variables_of
 from carsim.units import udunits
 
 Field: TypeAlias = Literal["values", "sampled", "component", "status", "n_steps", "n_rejected"]
-#: Folder of a store that holds what is not an array.
-RECORDS = "carsim"
+#: Folders of a store that hold what is not an array: its records, and what is drawn of it.
+RECORDS, FIGURES = "carsim", "figures"
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,9 @@ def layout_of(sweep: Sweep) -> Layout:
     number, count, code = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.int16)
     model = sweep.scenario.model
     about = variables_of(sweep)
-    if RECORDS in about or RECORDS in sweep.dims:
-        raise ScenarioError(f"sweep: the name '{RECORDS}' is taken. Choose another.")
+    for name in (RECORDS, FIGURES):
+        if name in about or name in sweep.dims:
+            raise ScenarioError(f"sweep: nothing can be called '{name}' here. Choose another name.")
     found = [
         Variable(name, "values", name, sweep.dims, number, np.nan, described(it.unit, it.long_name))
         for name, it in about.items()

@@ -212,7 +212,7 @@ def test_the_best_duration_is_that_of_the_least_loss(model: Model) -> None:
     found = cells_of(page, "How often best")
     for where, step in zip(ranges, steps, strict=True):
         assert row("all", where, f"{DAYS[step]:g} day", f"{100 * risks[step]:.1f} %") in found
-    assert "Follow-up ends on day 280" in page.section(4)
+    assert "Follow-up ends at 280 days" in page.section(4)
 
 
 def test_strategies_without_costs_have_no_best(model: Model) -> None:

@@ -40,6 +40,7 @@ from carsim.sweep import (
 from carsim.sweep.store.folder import locked
 from carsim.sweep.store.journal import Entry, Journal
 from carsim.therapy import Dose
+from tests.kill_harness import files_of
 
 FILE = Path(__file__).with_name("one_compartment.py")
 AMOUNTS = Axis("therapy.tablet.amount", values=[50.0, 100.0, 200.0], name="amount")
@@ -74,22 +75,6 @@ def make(
     if failing:
         scenario = scenario.replace("solver.max_steps", 12)
     return Sweep(scenario, design or Grid([AMOUNTS, VOLUMES]), title="A small sweep")
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Every file of a store but those that say when and by whom."""
-    found = {}
-    for file in folder.rglob("*"):
-        name = str(file.relative_to(folder))
-        if not file.is_file() or name in ("carsim/journal.jsonl", "carsim/lock"):
-            continue
-        content = file.read_bytes()
-        if name == "zarr.json":
-            group = json.loads(content)
-            del group["attributes"]["created_at"]
-            content = json.dumps(group).encode()
-        found[name] = content
-    return found
 
 
 def interrupt_after(trajectories: int) -> Callable[[int, int], None]:
@@ -178,7 +163,7 @@ def test_an_interrupted_sweep_resumes_to_the_same_files(
         assert not status.digest
         assert int((open_result(broken).status == -1).sum()) == 150 - status.trajectories_done
     run_to_store(sweep, broken, resume=True)
-    assert tree(broken) == tree(whole)
+    assert files_of(broken) == files_of(whole)
     assert digest(open_result(broken)) == digest(open_result(whole))
     lines = (broken / "carsim/journal.jsonl").read_text().splitlines()
     done = [json.loads(line[17:])["entry"]["block"] for line in lines if '"entry"' in line]
@@ -187,9 +172,9 @@ def test_an_interrupted_sweep_resumes_to_the_same_files(
 
 def test_resuming_what_is_finished_computes_nothing(sweep: Sweep, tmp_path: Path) -> None:
     run_to_store(sweep, tmp_path)
-    before = tree(tmp_path)
+    before = files_of(tmp_path)
     run_to_store(sweep, tmp_path, resume=True, progress=interrupt_after(0))
-    assert tree(tmp_path) == before
+    assert files_of(tmp_path) == before
 
 
 def test_another_sweep_is_refused_with_the_difference(sweep: Sweep, tmp_path: Path) -> None:
@@ -267,7 +252,7 @@ def test_damage_is_found_and_computed_again(sweep: Sweep, tmp_path: Path) -> Non
         f"block {number} is not what was written: computed again" for number in (0, 3, 4)
     ]
     assert "1 files that were not finished removed" in said
-    assert tree(hurt) == tree(whole)
+    assert files_of(hurt) == files_of(whole)
     assert damaged_blocks(hurt) == []
     assert read_status(hurt).digest == read_status(whole).digest
 
@@ -283,7 +268,7 @@ def test_a_damaged_journal_line_costs_its_block_only(sweep: Sweep, tmp_path: Pat
     assert read_status(hurt).damaged == (3, 8)
     assert read_status(hurt).blocks_done == 5
     assert resumed(sweep, hurt) == ["2 damaged lines of the journal skipped (line 3, 8)"]
-    assert tree(hurt) == tree(whole)
+    assert files_of(hurt) == files_of(whole)
     assert read_status(hurt).digest == read_status(whole).digest
 
 
@@ -327,7 +312,7 @@ def test_a_store_that_was_never_made_whole_is_begun_anew(sweep: Sweep, tmp_path:
     with pytest.raises(CarsimError, match="is not the folder of a sweep"):
         read_status(tmp_path / "half")
     run_to_store(sweep, tmp_path / "half", resume=True)
-    assert tree(tmp_path / "half") == tree(tmp_path / "whole")
+    assert files_of(tmp_path / "half") == files_of(tmp_path / "whole")
 
 
 def test_foreign_groups_are_left_alone(sweep: Sweep, tmp_path: Path) -> None:
@@ -335,6 +320,22 @@ def test_foreign_groups_are_left_alone(sweep: Sweep, tmp_path: Path) -> None:
     with pytest.raises(CarsimError, match=r"holds a Zarr group that is not carsim's"):
         run_to_store(sweep, tmp_path)
     assert zarr.open_group(tmp_path, mode="r").attrs["mine"] is True
+
+
+@pytest.mark.parametrize("file", ["peak/zarr.json", "zarr.json"])
+@pytest.mark.parametrize("damage", ["", "{", '{"zarr_format": 3}', "[1]"])
+def test_damaged_metadata_is_named(sweep: Sweep, tmp_path: Path, file: str, damage: str) -> None:
+    run_to_store(sweep, tmp_path)
+    (tmp_path / file).write_text(damage)
+    with pytest.raises(CarsimError, match=rf"{file} is missing or damaged \(.*or begin anew"):
+        run_to_store(sweep, tmp_path, resume=True)
+
+
+def test_a_store_keeps_its_blocks(sweep: Sweep, tmp_path: Path) -> None:
+    run_to_store(sweep, tmp_path, block_size=30)
+    said: list[str] = []
+    run_to_store(sweep, tmp_path, resume=True, block_size=7, say=said.append)
+    assert said == ["the store keeps its blocks of up to 25 trajectories"]
 
 
 def test_a_rerun_gives_the_same_bits_or_says_where_not(model: Model, tmp_path: Path) -> None:
@@ -413,7 +414,7 @@ def test_a_full_disk_loses_nothing(
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     run_to_store(sweep, small_disk / "s", resume=True)
     run_to_store(sweep, tmp_path / "whole", block_size=4000)
-    assert tree(small_disk / "s") == tree(tmp_path / "whole")
+    assert files_of(small_disk / "s") == files_of(tmp_path / "whole")
 
 
 def test_a_disk_that_is_too_small_is_seen_before(model: Model, small_disk: Path) -> None:

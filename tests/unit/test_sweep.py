@@ -485,3 +485,23 @@ def test_a_variant_that_a_distribution_overrules_is_refused() -> None:
     )
     with pytest.raises(ScenarioError, match=r"the variant sets 'k', but the population's lognorm"):
         make(Grid([Axis("variants.speed", ["slow", "fast"])]), scenario)
+
+
+def test_a_duration_in_months_says_so() -> None:
+    from carsim import load_model
+    from carsim.endpoints import optimal_duration
+    from carsim.endpoints.reactivation import HBVReactivation
+    from carsim.therapy.strategies import Prophylaxis
+
+    scenario = Scenario(
+        load_model("cart_hbv"),
+        therapy={"antiviral": Prophylaxis(months=6.0)},
+        population=Population(3),
+        start=-14.0,
+        stop=60.0,
+    )
+    axis = Axis("therapy.antiviral.months", values=[0.5, 1.0])
+    found = run(Sweep(scenario, Grid([axis]), {"reactivation": HBVReactivation()}))
+    assert found.antiviral_months.attrs["carsim_units"] == "month"
+    best = optimal_duration(found.hbv_reactivation, "antiviral_months", loss_per_event=1000.0)
+    assert best.cost.values.tolist() == [0.5 * 30.4375, 30.4375]

@@ -9,6 +9,8 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -130,3 +132,29 @@ def test_dask_workers_change_no_bit_and_one_may_die(expected: str, tmp_path: Pat
 def test_a_scheduler_that_does_not_answer_is_said(tmp_path: Path) -> None:
     with pytest.raises(CarsimError, match=r"no scheduler answers .* tcp://HOST:8786"):
         run_to_store(make(), tmp_path, workers=DaskWorkers(scheduler="tcp://127.0.0.1:9"))
+
+
+@pytest.mark.slow
+def test_the_command_takes_a_local_cluster_or_a_scheduler(tmp_path: Path) -> None:
+    import distributed
+
+    from tests.kill_harness import CONFIG as TOY
+    from tests.kill_harness import MODEL
+
+    config = tmp_path / "toy.toml"
+    config.write_text(TOY.format(model=MODEL))
+    start = "from carsim.cli import main; main()"
+    command = [sys.executable, "-c", start, "sweep", str(config), "--quiet", "--no-figures"]
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
+    ) as cluster:
+        ways = {
+            "alone": [],
+            "local": ["--local-cluster", "2", "--block-size", "300"],
+            "scheduler": ["--scheduler", cluster.scheduler_address, "--block-size", "100"],
+        }
+        for name, options in ways.items():
+            out = ["--out", str(tmp_path / name)]
+            subprocess.run([*command, *out, *options], check=True, cwd=tmp_path)
+    digests = {name: read_status(tmp_path / name).digest for name in ways}
+    assert len(set(digests.values())) == 1

@@ -72,13 +72,17 @@ class Store:
         self.folder = folder
         self.dims: tuple[str, ...] = tuple(head["dims"])
         self.plan = Plan(tuple(head["shape"]), tuple(head["chunks"]))
-        self.arrays: dict[str, zarr.Array[Any]] = {
+        self.arrays: dict[str, zarr.Array[Any]] = {}
+        for name in head["arrays"]:
+            try:
+                array = zarr.open_array(folder / name, mode="r+", zarr_format=3)
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                raise CarsimError(
+                    f"{folder}: {name}/{GROUP} is missing or damaged ({error}). Take it from a "
+                    f"copy of the folder, or begin anew (--overwrite)."
+                ) from None
             # A chunk that is all fill is a file like any other: a file that is missing is lost.
-            name: zarr.open_array(folder / name, mode="r+", zarr_format=3).with_config(
-                {"write_empty_chunks": True}
-            )
-            for name in head["arrays"]
-        }
+            self.arrays[name] = array.with_config({"write_empty_chunks": True})
         self._dims_of = {
             name: tuple(map(str, array.metadata.dimension_names or ()))  # type: ignore[union-attr]
             for name, array in self.arrays.items()
@@ -104,12 +108,14 @@ class Store:
         OSError
             No space left, no permission.
         """
-        folders = set()
+        folders: set[Path] = set()
         for name, region in self._regions(number):
             self.arrays[name][region] = pieces[name]
             file = self._file(name, region)
             _flush(file)
-            folders.add(file.parent)
+            # Names reach the disk with the folder they stand in, and so do names of folders.
+            inside = file.relative_to(self.folder).parents
+            folders.update(self.folder / part for part in inside if part.parts)
         for folder in folders:
             _flush(folder)
         return block_digest(pieces)
@@ -232,6 +238,8 @@ def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
             "arrays": list(layout.arrays),
         }
     )
+    for made in (folder / RECORDS, folder, folder.absolute().parent):
+        _flush(made)
     return Store(folder)
 
 
@@ -259,7 +267,13 @@ def read_journal(folder: Path) -> Contents:
 
 def attributes_of(folder: Path) -> dict[str, Any]:
     """Attributes of a store's group, without opening its arrays."""
-    found: dict[str, Any] = json.loads((folder / GROUP).read_text())["attributes"]
+    try:
+        found: dict[str, Any] = json.loads((folder / GROUP).read_text())["attributes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CarsimError(
+            f"{folder}: {GROUP} is missing or damaged ({error}). Take it from a copy of the "
+            f"folder, or begin anew (--overwrite)."
+        ) from None
     return found
 
 

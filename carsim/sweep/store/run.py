@@ -177,6 +177,8 @@ def _opened(
     if left:
         tell(f"{left} files that were not finished removed")
     store = Store(folder)
+    if block_size is not None and block_size != store.plan.block_size:
+        tell(f"the store keeps its blocks of up to {store.plan.block_size:,} trajectories")
     for number, entry in sorted(found.entries.items()):
         if store.digest_of(number) != entry.sha256:
             tell(f"block {number} is not what was written: computed again")
