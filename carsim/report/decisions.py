@@ -60,9 +60,9 @@ def decisions(section: Section, view: View, event: str) -> None:
     section.say(
         f"Assumed: every planned day of treatment is as bad as any other, every event as bad "
         f"as any other, and nothing else counts. Follow-up ends at {stop:g} {time_unit}s: an event "
-        "after that is not seen, which favors treatments that end late. The borders are estimates; the "
-        f"last column says in how many of {REPLICATES:,} cohorts drawn from this one (bootstrap) "
-        f"the duration is the best one. {where}"
+        "after that is not seen, which favors treatments that end late. The borders are "
+        f"estimates; the last column says in how many of {REPLICATES:,} cohorts drawn from this "
+        f"one (bootstrap) the duration is the best one. {where}"
     )
     header = (
         "Patients",
