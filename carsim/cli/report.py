@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from carsim.cli.output import RESULT
 from carsim.errors import CarsimError
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 @click.command(short_help="Write one page (HTML) about the result of a sweep.")
@@ -30,36 +24,20 @@ if TYPE_CHECKING:
 def report(store: str, out: str | None, patients: int, overwrite: bool, quiet: bool) -> None:
     """Write one page about a sweep: the question, the patients, risks, courses, sources.
 
-    STORE is the folder that `carsim sweep` wrote, or a file that ends in .nc. The page is one HTML
-    file that needs nothing beside itself and runs no script.
+    STORE is the folder that `carsim sweep` wrote, finished or not, or a file that ends in .nc. The
+    page is one HTML file that needs nothing beside itself and runs no script.
     """
     from carsim.cli.output import plan_page
     from carsim.cli.progress import progress
+    from carsim.sweep import open_result
 
     target = plan_page(out, Path(store), overwrite)
-    with _opened(Path(store)) as result, progress("sections", quiet) as update:
+    with open_result(store) as result, progress("sections", quiet) as update:
         from carsim.report import write_report  # takes its time to import; not before STORE is good
 
         try:
-            written = write_report(result, target, patients=patients, progress=update)
+            written = write_report(result, target, patients=patients, store=store, progress=update)
         except OSError as error:
             raise CarsimError(f"{store}: cannot be read to its end: {error}.") from None
     if not quiet:
         click.echo(f"wrote {written} ({written.stat().st_size / 1e6:.1f} MB)")
-
-
-def _opened(store: Path) -> AbstractContextManager[xr.Dataset]:
-    """Open a result lazily."""
-    import xarray as xr
-
-    file = store / RESULT if store.is_dir() else store
-    if not file.is_file():
-        what = f"there is no {RESULT} in this folder" if store.is_dir() else "there is no such file"
-        raise CarsimError(f"{store}: {what}. Give the folder, or the .nc file, of a sweep.")
-    try:
-        return xr.open_dataset(file, engine="h5netcdf")
-    except (OSError, ValueError, KeyError) as error:
-        raise CarsimError(
-            f"{file}: cannot be read as netCDF4 ({error}). Give the folder, or the .nc file, of a "
-            "sweep."
-        ) from None

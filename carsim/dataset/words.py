@@ -51,14 +51,12 @@ def words_of_actions(item: Item, model: Model) -> str:
 
 def _words(action: Item, model: Model) -> str:
     if isinstance(action, Dose):
-        often = "" if action.every is None else f" every {_number(action.every)} {model.time_unit}"
-        amount = f"{_number(action.amount)} {model.dose_unit(action.into)}"
-        return f"give {amount} {action.into}{often}"
+        often = "" if action.every is None else f" every {_times(action.every, model.time_unit)}"
+        return f"give {_amount(action.amount, action.into, model)}{often}"
     if isinstance(action, Infusion):
         if action.rate is not None:
-            unit = f"{model.dose_unit(action.into)}/{model.time_unit}"
-            return f"infuse {_number(action.rate)} {unit} {action.into}"
-        return f"infuse {_number(action.amount)} {model.dose_unit(action.into)} {action.into}"
+            return f"infuse {_amount(action.rate, action.into, model, f'/{model.time_unit}')}"
+        return f"infuse {_amount(action.amount, action.into, model)}"
     if isinstance(action, Window):
         if action.value is None:
             return f"multiply {action.parameter} by {_number(action.scale)}"
@@ -71,6 +69,18 @@ def _words(action: Item, model: Model) -> str:
         return f"set {action.state} to {_number(action.value)}"
     assert isinstance(action, Reset)
     return f"reset {', '.join(action.states) or 'all states'}"
+
+
+def _amount(value: object, into: str, model: Model, per: str = "") -> str:
+    """An amount, or a rate of `per`, with its unit if it has one, and what is given."""
+    unit = model.dose_unit(into)
+    unit = "" if unit == "1" and not per else f"{unit}{per}"
+    return " ".join(filter(None, (_number(value), unit, into)))
+
+
+def _times(value: object, unit: str) -> str:
+    number = _number(value)
+    return f"{number} {unit}" if number == "1" else f"{number} {unit}s"
 
 
 def _number(value: object) -> str:

@@ -7,6 +7,7 @@ combined and changed with matplotlib's own means.
 from __future__ import annotations
 
 from carsim.plots.competing import competing_incidence, stacked_incidence
+from carsim.plots.contours import risk_contour_figure, risk_contours
 from carsim.plots.credibility import collinearity_map, recovery_curves, tornado
 from carsim.plots.evidence import (
     ForestRow,
@@ -17,8 +18,15 @@ from carsim.plots.evidence import (
     forest_figure,
 )
 from carsim.plots.files import incidence_figure, write_run_figures, write_sweep_figures
+from carsim.plots.histograms import Histogram, histogram_figure
 from carsim.plots.incidence import incidence
+from carsim.plots.intervals import (
+    interval_points_figure,
+    interval_rows,
+    interval_rows_figure,
+)
 from carsim.plots.pages import PANELS, Panel, example_figure, trajectory_figure
+from carsim.plots.panels import panels_figure
 from carsim.plots.risk_maps import risk_curves, risk_map, risk_map_figure
 from carsim.plots.sensitivity import (
     sensitivity_bars,
@@ -43,6 +51,7 @@ from carsim.plots.vpc_statistics import vpc_statistics
 __all__ = [
     "PANELS",
     "ForestRow",
+    "Histogram",
     "Panel",
     "as_png",
     "collinearity_map",
@@ -55,11 +64,18 @@ __all__ = [
     "example_figure",
     "forest",
     "forest_figure",
+    "histogram_figure",
     "house_style",
     "incidence",
     "incidence_figure",
+    "interval_points_figure",
+    "interval_rows",
+    "interval_rows_figure",
+    "panels_figure",
     "periods_where",
     "recovery_curves",
+    "risk_contour_figure",
+    "risk_contours",
     "risk_curves",
     "risk_map",
     "risk_map_figure",

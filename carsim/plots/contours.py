@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from carsim.errors import ScenarioError
 from carsim.plots.risk_maps import ceiling
 from carsim.plots.theme import (
     RISK_COLORS,
@@ -22,6 +23,7 @@ from carsim.plots.theme import (
     axis_values,
     groups_of,
     house_style,
+    legend_below,
     letters,
     tick_labels,
 )
@@ -69,7 +71,19 @@ def risk_contours(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ScenarioError
+        An axis of words: there is nothing between them.
     """
+    for name in (x, y):
+        if table[name].dtype.kind not in "iuf":
+            raise ScenarioError(
+                f"Lines of equal risk need numbers on both axes, but '{name}' has words: between "
+                f"{str(table[name].values[0])!r} and its neighbor there is nothing. Draw a "
+                "risk_map."
+            )
     ax = axes_of(ax)
     ordered = table.transpose(y, x).sortby([x, y])
     across, x_words = axis_values(ordered[x])
@@ -185,7 +199,7 @@ def risk_contour_figure(table: xr.Dataset, x: str, y: str, *, by: str | None = N
                     + (" (the labeled line of the panel)" if len(shown) > 1 else ""),
                 )
             )
-        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        legend_below(figure, handles)
     return figure
 
 

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from carsim.plots.incidence import incidence
 from carsim.plots.pages import example_figure, trajectory_figure
+from carsim.plots.panels import Draw, panels_figure
 from carsim.plots.risk_maps import risk_map_figure
-from carsim.plots.theme import house_style, label_of, letters, tick_labels
+from carsim.plots.theme import groups_of, label_of, tick_labels
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -117,35 +118,22 @@ def incidence_figure(
     held = {name: dataset.sizes[name] // 2 for name in _swept(dataset, event, by) if name != x}
     fixed = dataset.isel(held)
     names, words = tick_labels(dataset[x])
-    title = ""
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    with house_style():
-        figure = Figure(figsize=(1.0 + 4.2 * columns, 0.6 + 3.3 * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-        for number, name in enumerate(names):
-            ax = axes[number]
-            incidence(fixed.isel({x: number}), by=by, event=event, ax=ax, title=f"{words}: {name}")
-            legend = ax.get_legend()
-            if legend is not None:
-                title = legend.get_title().get_text()
-                legend.remove()
-            if number % columns:
-                ax.set_ylabel("")
-        for ax in axes[len(names) :]:
-            ax.remove()
-        axes[0].set_ylim(0.0, min(100.0, 1.25 * max(ax.dataLim.ymax for ax in axes[: len(names)])))
-        letters(list(axes[: len(names)]))
-        handles, labels = axes[0].get_legend_handles_labels()
-        if by is not None:  # below the panels, where it cannot lie on a curve
-            figure.legend(
-                handles, labels, title=title, loc="outside lower center", ncols=len(labels)
-            )
-        if held:
-            text = "; ".join(
-                f"{label_of(dataset[n])}: {tick_labels(dataset[n])[0][i]}" for n, i in held.items()
-            )
-            figure.suptitle(text, fontsize=9.5)
+
+    def panel(number: int, name: str) -> Draw:
+        part = fixed.isel({x: number})
+        title = f"{words}: {name}"
+        return lambda ax: incidence(part, by=by, event=event, ax=ax, title=title)
+
+    draw = [panel(number, name) for number, name in enumerate(names)]
+    numbers_at_risk = 0.16 * len(groups_of(fixed.isel({x: 0}), by))
+    figure = panels_figure(draw, size=(4.4, 3.2 + numbers_at_risk), columns=3, share_y=True)
+    axes = figure.axes
+    axes[0].set_ylim(0.0, min(100.0, 1.25 * max(ax.dataLim.ymax for ax in axes)))
+    if held:
+        text = "; ".join(
+            f"{label_of(dataset[n])}: {tick_labels(dataset[n])[0][i]}" for n, i in held.items()
+        )
+        figure.suptitle(text, fontsize=9.5)
     return figure
 
 

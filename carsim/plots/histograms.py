@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from carsim.plots.theme import COLORS, LINE_STYLES, house_style, letters
+from carsim.plots.theme import COLORS, LINE_STYLES, house_style, legend_below, letters
 
 COLUMNS = 3
 EVERYBODY = "#5F6B76"
 LONGEST_LABEL = 52  # letters; more do not fit below a panel
+SMALLEST = 1e-3  # below it, numbers at the ticks are written with a power of ten each
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ def histogram_figure(
                 ax.set_xscale("log")
             else:
                 ax.locator_params(axis="x", nbins=6)
+                if np.max(np.abs(panel.edges)) < SMALLEST:  # a power of ten below would hide words
+                    ax.locator_params(axis="x", nbins=4)
+                    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
             ax.set_xlim(panel.edges[0], panel.edges[-1])
             ax.set_ylim(bottom=0.0)
             ax.set_xlabel("\n".join(textwrap.wrap(panel.words, LONGEST_LABEL)))
@@ -109,5 +113,5 @@ def histogram_figure(
                 for k, name in enumerate(order)
                 if name in seen
             ]
-            figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
+            legend_below(figure, handles)
     return figure

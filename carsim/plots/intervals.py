@@ -10,7 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from carsim.plots.theme import COLORS, LIMIT, MARKERS, axes_of, house_style, letters
+from carsim.plots.theme import (
+    COLORS,
+    LIMIT,
+    MARKERS,
+    axes_of,
+    house_style,
+    legend_below,
+    letters,
+)
 
 LONGEST_LABEL = 40  # letters of a row
 Intervals = Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]]
@@ -105,15 +113,7 @@ def interval_rows_figure(
         figure = Figure(figsize=(8.6, 1.1 + row * len(labels)), layout="constrained")
         ax = figure.subplots()
         interval_rows(labels, series, x_label=x_label, y_label=y_label, zero=zero, ax=ax)
-        handles, names = ax.get_legend_handles_labels()
-        if names:
-            figure.legend(
-                handles,
-                names,
-                title=legend or None,
-                loc="outside lower center",
-                ncols=min(3, len(names)),
-            )
+        legend_below(figure, ax.get_legend_handles_labels()[0], legend)
     return figure
 
 

@@ -20,6 +20,7 @@ from carsim.plots.theme import (
     capital,
     groups_of,
     house_style,
+    legend_below,
     letters,
     text_labels,
 )
@@ -277,4 +278,4 @@ def _page_legend(
             label="detection limit or threshold",
         )
     )
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
+    legend_below(figure, handles, most=4)

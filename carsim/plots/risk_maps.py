@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +24,7 @@ from carsim.plots.theme import (
     groups_of,
     house_style,
     label_of,
+    legend_below,
     letters,
     note,
     ordered_colors,
@@ -49,7 +49,6 @@ def risk_map(
     ax: Axes | None = None,
     largest: float | None = None,
     level: float = 0.95,
-    contours: Sequence[float] = (),
     wide: float | None = None,
     numbers: bool | None = None,
     colorbar: bool = False,
@@ -58,6 +57,7 @@ def risk_map(
     """Heat map of a risk over two axes, each cell with its percentage and interval.
 
     Cells are of equal size whatever the spacing of the swept values, which may also be words.
+    `risk_contours` draws to scale, with lines of equal risk.
 
     Parameters
     ----------
@@ -73,9 +73,6 @@ def risk_map(
         Risk at the dark end of the scale, so that panels can share it; the light end is 0.
     level : float
         Level of the interval.
-    contours : sequence of float
-        Risks (between 0 and 1) along which a labeled line is drawn, interpolated between the
-        centers of the cells; both axes must be numbers.
     wide : float, optional
         Cells whose interval is wider than this (between 0 and 1) are hatched, and a line above the
         axes says so.
@@ -95,7 +92,7 @@ def risk_map(
     Raises
     ------
     ScenarioError
-        An unknown event or dimension, further dimensions, or contours over words.
+        An unknown event or dimension, or further dimensions.
     """
     table = _table(dataset, event, (y, x), level)
     shares = np.asarray(table["risk"].values, dtype=np.float64)
@@ -107,8 +104,6 @@ def risk_map(
     image = ax.imshow(100.0 * shares, origin="lower", aspect="auto", cmap=scale, vmin=0.0, vmax=top)
     if wide is not None:
         _hatch(ax, upper - lower > wide)
-    if len(contours):
-        _contours(ax, dataset, (x, y), shares, contours, top)
     written = max(shares.shape) <= MOST_WRITTEN if numbers is None else numbers
     for row, column in np.ndindex(*shares.shape):
         share = float(shares[row, column])
@@ -265,20 +260,14 @@ def risk_map_figure(
         legend = axes[1, -1].get_legend()
         if legend is not None:  # below the panels, where it cannot lie on a curve
             legend.remove()
-        handles, names = axes[1, -1].get_legend_handles_labels()
+        handles = axes[1, -1].get_legend_handles_labels()[0]
         figure.colorbar(
             ScalarMappable(Normalize(0.0, 100.0 * largest), colormaps[RISK_COLORS]),
             ax=axes[0, :].tolist(),
             label=f"{_words(dataset, event)} (%)",
             pad=0.01,
         )
-        figure.legend(
-            handles,
-            names,
-            title=tick_labels(dataset[y])[1],
-            loc="outside lower center",
-            ncols=len(names),
-        )
+        legend_below(figure, handles, tick_labels(dataset[y])[1])
         letters([*axes[0], *axes[1]])
         failed = max(int(table["excluded"].max()) for table in tables)
         left_out = f"At most {failed} patients a cell were" if failed else "No patient was"
@@ -307,34 +296,6 @@ def _hatch(ax: Axes, chosen: NDArray[np.bool_]) -> None:
                 linewidth=0, gid="wide",
             )
         )  # fmt: skip
-
-
-def _contours(
-    ax: Axes,
-    dataset: xr.Dataset,
-    dims: tuple[str, str],
-    shares: NDArray[np.float64],
-    levels: Sequence[float],
-    top: float,
-) -> None:
-    """Draw labeled lines of equal risk over the cells, where a level lies within the risks."""
-    words = [name for name in dims if dataset[name].dtype.kind not in "iuf"]
-    if words:
-        raise ScenarioError(
-            f"Contours need numbers on both axes, but '{words[0]}' has words: between "
-            f"{dataset[words[0]].values[0]!r} and its neighbor there is nothing. Leave contours "
-            "out."
-        )
-    inside = [
-        100.0 * level
-        for level in sorted(levels)
-        if np.nanmin(shares) < level < np.nanmax(shares) and min(shares.shape) > 1
-    ]
-    if not inside:
-        return
-    colors = ["white" if level > 0.5 * top else "#222222" for level in inside]
-    lines = ax.contour(np.ma.masked_invalid(100.0 * shares), inside, colors=colors, linewidths=1.1)
-    ax.clabel(lines, fmt=lambda value: f"{value:g} %", fontsize=8)
 
 
 def _from_zero(ax: Axes, top: float) -> None:

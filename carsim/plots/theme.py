@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,6 +12,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ ORDERED_COLORS = "cividis_r"  # even in lightness, made for color vision deficie
 SHADE = "#E8E4DA"
 LIMIT = "#7F7F7F"
 MOST_INSIDE = 4  # legend entries that find room among the lines
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+LETTER, SYMBOL = 0.06, 0.5  # inches that a letter and the symbol of a legend entry take
 
 _STYLE: dict[Any, Any] = {
     "font.size": 9.0,
@@ -72,19 +76,18 @@ def ordered_colors(n: int) -> list[tuple[float, float, float, float]]:
 
 
 def unit_text(unit: str) -> str:
-    """Print a unit: "cell/uL" becomes "cells/µL", a plain number has none."""
+    """Print a unit: "cell/uL" becomes "cells/µL", "1/day" stays, a plain number has none."""
     if unit in ("", "1"):
         return ""
-    printed = {
-        "uL": "µL",
-        "ug": "µg",
-        "day": "days",
-        "cell": "cells",
-        "month": "months",
-    }
-    return "/".join(
-        "·".join(printed.get(f, f) for f in part.split("*")) for part in unit.split("/")
-    )
+    symbols = {"uL": "µL", "ug": "µg"}
+    counts = {"day": "days", "cell": "cells", "month": "months"}
+    raised = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(SUPERSCRIPTS), unit)
+    factors = re.split(r"([*/])", raised)
+    printed = [symbols.get(factors[0], counts.get(factors[0], factors[0]))]
+    for sign, factor in zip(factors[1::2], factors[2::2], strict=True):
+        plural = factor if sign == "/" else counts.get(factor, factor)  # "cells per day"
+        printed += ["·" if sign == "*" else "/", symbols.get(factor, plural)]
+    return "".join(printed)
 
 
 def unit_of(variable: xr.DataArray) -> str:
@@ -241,6 +244,30 @@ def place_legend(
     for patch in legend.get_patches():  # pale shades need an edge on white
         patch.set_edgecolor("#8C8C8C")
         patch.set_linewidth(0.4)
+
+
+def legend_below(
+    figure: Figure, handles: Sequence[Artist], title: str = "", *, most: int | None = None
+) -> None:
+    """Draw the legend of a page below its panels, in as many columns as its width has room for.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Page with the constrained layout.
+    handles : sequence of Artist
+        Entries; nothing is drawn without any.
+    title : str
+        Words above the entries.
+    most : int, optional
+        Most columns; by default what the width allows.
+    """
+    if not handles:
+        return
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    room = int(figure.get_size_inches()[0] / (SYMBOL + LETTER * longest))
+    columns = max(1, min(len(handles), room, len(handles) if most is None else most))
+    figure.legend(handles=handles, title=title or None, loc="outside lower center", ncols=columns)
 
 
 def counted(number: int, what: str) -> str:

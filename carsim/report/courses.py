@@ -1,26 +1,25 @@
-"""Fifth and seventh section: courses of some patients, and what their therapy did."""
+"""Fifth section: courses of some patients of a few cells."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carsim.dataset.words import words_of_actions
 from carsim.engine.status import Status
-from carsim.hypertext import counted, table
+from carsim.errors import ScenarioError
+from carsim.hypertext import counted
 from carsim.report.question import extremes
-from carsim.report.section import Section, about, lower_first, percent, readable, short
+from carsim.report.section import Section, about, lower_first, percent, short
 from carsim.report.view import View
 from carsim.sweep import courses
-from carsim.sweep.courses import scenario_of
-from carsim.therapy import Hazard, Rule
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from carsim.plots.therapy import Periods
 
 MOST_PANELS = 9
 DECADES = 30.0
@@ -88,7 +87,7 @@ def trajectories(view: View, chosen: list[Chosen]) -> Section:
     """Show courses of the chosen cells as bands with single patients."""
     section = Section("Courses of single patients")
     if not chosen:
-        section.say(_why_none(view))
+        section.say(why_none(view))
         return section
     number = chosen[0].courses.sizes["patient"]
     section.say(
@@ -109,7 +108,8 @@ def trajectories(view: View, chosen: list[Chosen]) -> Section:
     return section
 
 
-def _why_none(view: View) -> str:
+def why_none(view: View) -> str:
+    """Say why there are no courses."""
     if view.changed:
         return (
             f"{view.changed} Its courses would be those of other patients than the risks above: "
@@ -145,12 +145,14 @@ def _draw(section: Section, view: View, chosen: Chosen) -> bool:
         return True
     for sentence in _sentences(view, chosen, shown):
         section.say(sentence)
+    shading = _shading(data.isel(patient=alive))
     section.draw(
-        as_png(readable(trajectory_figure(shown, panels=present))),
+        as_png(trajectory_figure(shown, panels=present, shading=shading)),
         f"Courses over time of {', '.join(outputs)} in {counted(len(alive), 'virtual patient')}.",
         f"{counted(len(alive), 'virtual patient')}: median, 5th to 95th percentile at each time, "
         "and the first three patients as thin lines. A band is not a course: no patient need "
-        "follow it.",
+        "follow it."
+        + (" Shaded: when a tenth of the patients or more are under a drug." if shading else ""),
     )
     left = [name for name in outputs if not any(name in panel.variables for panel in present)]
     if left:
@@ -158,6 +160,16 @@ def _draw(section: Section, view: View, chosen: Chosen) -> bool:
             f"Saved but not drawn (zero throughout, or without a panel): {', '.join(left)}."
         )
     return True
+
+
+def _shading(data: xr.Dataset) -> Periods:
+    """When many patients are under a drug, from the therapy or else from the concentrations."""
+    from carsim.plots import scheduled_periods, therapy_periods
+
+    try:
+        return scheduled_periods(data)
+    except ScenarioError:  # something in the therapy has no schedule
+        return therapy_periods(data)
 
 
 def _moves(data: xr.Dataset, name: str) -> bool:
@@ -207,73 +219,3 @@ def _unit(unit: str) -> str:
     from carsim.plots.theme import unit_text
 
     return unit_text(unit)
-
-
-def event_log(view: View, chosen: list[Chosen]) -> Section:
-    """Say how often each rule of the therapy fired in the courses, and when first."""
-    section = Section("What the therapy did")
-    if not chosen:
-        section.say(_why_none(view))
-        return section
-    model = view.sweep.scenario.model
-    unit = model.time_unit
-    does: dict[str, str] = {}
-    has: list[set[str]] = []
-    for each in chosen:
-        items = scenario_of(view.sweep, view.number(each.at)).items
-        rules = {
-            name: words_of_actions(item, model)
-            for name, item in items.items()
-            if isinstance(item, Rule | Hazard)
-        }
-        has.append(set(rules))
-        does |= rules
-    pools: dict[str, str] = {}
-    for each in chosen:
-        for name in map(str, each.courses["event_name"].values):
-            if name not in does:
-                pools[name] = "set to zero: not a whole cell or particle is left"
-    n = chosen[0].courses.sizes["patient"]
-    if not does:
-        section.say(
-            "The therapy has no rule and no hazard: everything in it was planned, nothing depended "
-            "on the patient."
-        )
-    else:
-        section.say(
-            "Rules watch the patient and act; hazards strike at random. The table says in how many "
-            f"of the {counted(n, 'patient')} of section 5 each did so, and when first (median of "
-            "those patients). A rule that never did is listed, too."
-        )
-    if not does and not pools:
-        return section
-    header = ["Rule, hazard or pool", "What happens"]
-    header += [escape(view.place(each.at) or "All patients") for each in chosen]
-    rows = []
-    for name, words in (does | pools).items():
-        cells = [
-            _fired(each.courses, name, n, unit) if name in mine or name in pools else "not given"
-            for each, mine in zip(chosen, has, strict=True)
-        ]
-        pool = name.replace("extinct:", "extinction of ")
-        rows.append((f"<code>{escape(pool)}</code>", escape(words), *cells))
-    section.add(table(header, rows))
-    notes = [each.courses["event_name"].attrs.get("note") for each in chosen]
-    for note in dict.fromkeys(filter(None, notes)):
-        section.note(f"Some firings are missing from these counts: {note}.")
-    return section
-
-
-def _fired(data: xr.Dataset, name: str, n: int, unit: str) -> str:
-    here = data["event_name"].values == name
-    patients = data["event_patient"].values[here]
-    times = data["event_time"].values[here]
-    who = np.unique(patients)
-    if not who.size:
-        return f"never (0 of {n:,})"
-    first = float(np.median([times[patients == patient].min() for patient in who]))
-    when = f"on {unit} {short(first)}" if unit == "day" else f"at {short(first)} {unit}"
-    again = f", {here.sum():,} times in all" if here.sum() > who.size else ""
-    return (
-        f"{who.size:,} of {n:,} ({percent(who.size / n)})<small>first {escape(when)}{again}</small>"
-    )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from carsim.hypertext import counted, table
 from carsim.population import Distribution, Population
 from carsim.report.section import Section, about, short
+from carsim.report.sensitivity import Correlated
 from carsim.report.view import View
 
 MOST_HISTOGRAMS = 9
@@ -65,7 +66,7 @@ class Sampled:
         return high / low if low > 0 else float("inf")
 
 
-def population(view: View) -> Section:
+def population(view: View, driving: Correlated | str) -> Section:
     """Say how many patients of which kind there are, and in what they differ."""
     section = Section("The population")
     described = view.sweep.scenario.population
@@ -100,7 +101,7 @@ def population(view: View) -> Section:
         "Table of the sampled parameters",
         _table(sampled, described),
     )
-    _histograms(section, view, sampled)
+    _histograms(section, view, sampled, [] if isinstance(driving, str) else driving.names)
     return section
 
 
@@ -124,7 +125,7 @@ def _kinds(section: Section, view: View, described: Population) -> None:
     total = sum(component.weight for component in mixture.components)
     counts: dict[str, int] = {}
     if view.kind is not None and membership is None:
-        labels, numbers = np.unique(view.whole[view.kind].values.astype(str), return_counts=True)
+        labels, numbers = np.unique(view.whole[view.kind].values, return_counts=True)
         counts = dict(zip(labels.tolist(), numbers.tolist(), strict=True))
     rows = []
     for component in mixture.components:
@@ -231,14 +232,15 @@ def _words(distribution: Distribution) -> str:
     return f"{kind}{center} ({', '.join(shown)})"
 
 
-def _histograms(section: Section, view: View, sampled: Sequence[Sampled]) -> None:
-    from carsim.plots import as_png
-    from carsim.plots.histograms import Histogram, histogram_figure
+def _histograms(
+    section: Section, view: View, sampled: Sequence[Sampled], strongest: Sequence[str]
+) -> None:
+    from carsim.plots import Histogram, as_png, histogram_figure
     from carsim.plots.theme import capital, unit_text
 
     names = list(dict.fromkeys(each.name for each in sampled))
-    ranked = [] if view.indices is None else _ranked(view, names)
-    why = "those that matter most for the endpoint, see section 6" if ranked else ""
+    ranked = [name for name in strongest if name in names]
+    why = "those that go most with the endpoint, see section 6" if ranked else ""
     if not ranked:
         widest = {name: max(s.ratio for s in sampled if s.name == name) for name in names}
         ranked = sorted(names, key=lambda name: -widest[name])
@@ -283,13 +285,6 @@ def _histograms(section: Section, view: View, sampled: Sequence[Sampled]) -> Non
 def _kind_names(view: View) -> list[str]:
     """Kinds of patients in the order in which all figures color them."""
     return [str(name) for name in view.whole[view.kind].values] if view.kind in view.dims else []
-
-
-def _ranked(view: View, names: Sequence[str]) -> list[str]:
-    assert view.indices is not None
-    order = np.argsort(-np.abs(view.indices["value"].values))
-    ranked = [str(view.indices["factor"].values[k]) for k in order]
-    return [name for name in ranked if name in names]
 
 
 def _edges(values: Sequence[Array], *, log: bool) -> Array:

@@ -37,28 +37,36 @@ def _facts(section: Section, view: View) -> None:
         "Solver": f"{attributes.get('solver')}, relative tolerance {attributes.get('rtol'):g}",
         "Seed": attributes.get("seed", "none: nothing was drawn"),
         "Design": attributes.get("design", "unknown"),
+        "Digest of all numbers": _digest(view),
     }
-    pairs = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in facts.items())
+    pairs = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in facts.items() if v)
     section.add(f'<dl class="facts">{pairs}</dl>')
     if view.changed:
         section.note(f"{view.changed} Sources and assumptions below are those of today's file.")
+
+
+def _digest(view: View) -> str:
+    """Digest that the store's journal has; empty where there is none."""
+    if view.progress is None:
+        return ""
+    return view.progress.digest or "none yet: the sweep is not finished"
 
 
 def _again(section: Section, view: View) -> None:
     attributes = view.whole.attrs
     config = str(attributes.get("config", ""))
     section.head("How to make it again")
+    if view.progress is not None:
+        _commands(section, view)
     if config:
         changes = "".join(
             f" --set {shlex.quote(each)}"
             for each in json.loads(attributes.get("config_overrides", "[]"))
         )
-        section.say("Save the config below as sweep.toml and run:")
+        section.say("From the config alone: save the one below as sweep.toml and run:")
         section.add(f"<pre>{escape(f'carsim sweep sweep.toml{changes}')}</pre>")
         section.fold("The config", f"<pre>{escape(config)}</pre>")
-    section.say(
-        "The result rebuilds itself, too; in Python, with result the opened Dataset:",
-    )
+    section.say("In Python, with result the opened Dataset:")
     section.add(
         "<pre>from carsim.sweep import rebuild_sweep, run\n"
         "again = run(rebuild_sweep(result.attrs))</pre>"
@@ -67,6 +75,24 @@ def _again(section: Section, view: View) -> None:
         "The same versions on the same kind of processor give the same numbers to the last bit, "
         "with any number of threads."
     )
+
+
+def _commands(section: Section, view: View) -> None:
+    assert view.progress is not None
+    store = shlex.quote(str(view.store))
+    lines = [
+        (f"carsim status {store} --verify", "are the files what was written?"),
+        (f"carsim rerun {store}", "do all numbers come out again, to the last bit?"),
+    ]
+    if not view.progress.digest:
+        lines = [
+            (f"carsim status {store}", "how far is it?"),
+            (f"carsim sweep CONFIG --out {store} --resume", "finish it"),
+        ]
+    width = max(len(command) for command, _ in lines)
+    section.say("The folder holds all that is needed:")
+    words = "\n".join(f"{command:{width}}  # {what}" for command, what in lines)
+    section.add(f"<pre>{escape(words)}</pre>")
 
 
 def _sources(section: Section, view: View) -> None:
@@ -118,4 +144,4 @@ def _sources(section: Section, view: View) -> None:
     lines.append(found.solver.text or found.method)
     items = "".join(f"<li>{linked(line)}</li>" for line in dict.fromkeys(lines))
     section.add(f"<ol>{items}</ol>")
-    section.add("<p>As BibTeX: <code>carsim cite RESULT.NC --bibtex</code>.</p>")
+    section.add("<p>As BibTeX: <code>carsim cite RESULT --bibtex</code>.</p>")

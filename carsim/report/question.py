@@ -38,7 +38,10 @@ def question(view: View) -> Section:
     comment = opening(str(view.whole.attrs.get("config", "")))
     if comment:
         said = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in comment)
-        section.add(f"<p>The config begins with these words:</p><blockquote>{said}</blockquote>")
+        section.add(
+            "<p>Quoted from the comment that the config file begins with:</p>"
+            f"<blockquote>{said}</blockquote>"
+        )
     _answer(section, view)
     _varied(section, view)
     _counted(section, view)
@@ -118,7 +121,7 @@ def _answer(section: Section, view: View) -> None:
             f"{risk_in_words(found, high)}, for: {view.place(high)}{alike(found, high)}."
         )
     section.add(f'<p class="answer">{escape(answer)}</p>')
-    if "failures" in view.whole.attrs:
+    if view.outcomes.failed.any():
         section.note(
             "Some courses failed and count nowhere (section 8 says how many and where). Those that "
             "did not fail may be different patients."

@@ -11,7 +11,7 @@ import numpy as np
 from carsim.hypertext import counted, table
 from carsim.report.question import alike, event_words, extremes, risk_in_words
 from carsim.report.section import Section, about, interval, lower_first, percent, short
-from carsim.report.view import Array, View
+from carsim.report.view import LEVEL, Array, View
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,6 +20,7 @@ MOST_IN_MAP = 12
 """Values of an axis that find room in a map with numbers in its cells."""
 
 MOST_ROWS = 40
+WANTED = 0.01  # half-width of an interval for which the number of patients is said
 OPEN_ROWS = 12
 MOST_IN_TABLE = 2000
 PANELS = 3
@@ -65,7 +66,7 @@ def _main(section: Section, view: View, event: str) -> None:
         _rows(section, view, by_kind)
     else:
         _points(section, view, view.events[event])
-    _certainty(section, view, view.events[event])
+    _certainty(section, view, event)
     _cells(section, view, view.events[event])
 
 
@@ -87,7 +88,7 @@ def _see(section: Section, view: View, found: xr.Dataset) -> None:
             items.append(f"{who}: {lowest}.")
         elif float(part["risk"].values[ends[0]]) == float(part["risk"].values[ends[1]]):
             known = int(np.isfinite(part["risk"].values).sum())
-            where = "all cells" if known == part["risk"].size else "all cells with such patients"
+            where = "all cells" if known == part["risk"].size else "all cells where it is known"
             items.append(f"{who}: {lowest} in {where}.")
         else:
             items.append(
@@ -107,8 +108,7 @@ def _whole(view: View, part: xr.Dataset, number: int, at: tuple[int, ...]) -> tu
 
 
 def _maps(section: Section, view: View, found: xr.Dataset) -> None:
-    from carsim.plots import as_png, risk_map_figure
-    from carsim.plots.contours import risk_contour_figure
+    from carsim.plots import as_png, risk_contour_figure, risk_map_figure
 
     x, y = view.others[0], view.others[1]
     kind = view.kind
@@ -157,8 +157,7 @@ def _complete(found: xr.Dataset, kind: str) -> list[int]:
 
 
 def _rows(section: Section, view: View, found: xr.Dataset) -> None:
-    from carsim.plots import as_png
-    from carsim.plots.intervals import interval_rows_figure
+    from carsim.plots import as_png, interval_rows_figure
     from carsim.plots.theme import capital
 
     kind = view.kind
@@ -196,8 +195,7 @@ def _rows(section: Section, view: View, found: xr.Dataset) -> None:
 
 
 def _points(section: Section, view: View, found: xr.Dataset) -> None:
-    from carsim.plots import as_png
-    from carsim.plots.intervals import interval_points_figure
+    from carsim.plots import as_png, interval_points_figure
     from carsim.plots.theme import axis_values
 
     numbers = [axis for axis in view.axes if axis.is_number][:9]
@@ -228,19 +226,29 @@ def _points(section: Section, view: View, found: xr.Dataset) -> None:
     )
 
 
-def _certainty(section: Section, view: View, found: xr.Dataset) -> None:
+def _certainty(section: Section, view: View, event: str) -> None:
+    """Say how large the Monte Carlo error is, and how many patients would make it smaller."""
+    from carsim.endpoints import convergence
+
+    found = view.events[event]
     half = 50.0 * (found["upper"].values - found["lower"].values)
-    widest = np.unravel_index(int(np.nanargmax(half)), half.shape)
-    n = int(found["n"].values[widest])
-    at = tuple(int(k) for k in widest)
+    at = tuple(int(k) for k in np.unravel_index(int(np.nanargmax(half)), half.shape))
     where = view.place(at)
+    patients = view.patients_of(at)[[event]].load()
+    simulated = patients.sizes["patient"]
+    running = convergence(patients[event], level=LEVEL, sizes=[simulated], half_width=WANTED)
+    halved, wanted = (
+        int(running[name]) for name in ("patients_to_halve", "patients_for_half_width")
+    )
     section.head("How sure these numbers are")
     section.say(
         f"Each risk is a share of at most {int(found['n'].max()):,} virtual patients. The "
-        f"largest Monte Carlo error is ± {half[widest]:.1f} percentage points (half of the 95 % "
+        f"largest Monte Carlo error is ± {half[at]:.1f} percentage points (half of the 95 % "
         f"interval{f', {where}' if where else ''}). The error shrinks with the square root of the "
-        f"number of patients: {4 * n:,} in place of {n:,} would halve it."
+        f"number of patients: {halved:,} in place of {simulated:,} would halve it, and "
+        f"{wanted:,} give ± {100 * WANTED:g} percentage {'point' if WANTED == 0.01 else 'points'}."
     )
+    _convergence(section, view, event, patients, where)
     excluded = np.asarray(found["excluded"].values)
     if not excluded.any():
         section.say("No patient was left out.")
@@ -249,6 +257,23 @@ def _certainty(section: Section, view: View, found: xr.Dataset) -> None:
         f"{counted(int(excluded.sum()), 'course')} in {counted(int((excluded > 0).sum()), 'cell')} "
         "do not count, neither as event nor as none: they failed, or the definition does not "
         "cover them. Section 8 says how many failed."
+    )
+
+
+def _convergence(
+    section: Section, view: View, event: str, patients: xr.Dataset, where: str
+) -> None:
+    from carsim.plots import as_png, convergence, panels_figure
+
+    figure = panels_figure(
+        [lambda ax: convergence(patients, event, level=LEVEL, ax=ax)], size=(8.0, 3.2)
+    )
+    section.draw(
+        as_png(figure),
+        f"Risk of {event_words(view.events[event])} over the number of patients, with interval.",
+        "What a smaller cohort would have given: risk in the first patients only, with its 95 % "
+        f"Wilson interval{f'; {where}' if where else ''}. Where the line has come to rest and the "
+        "band is narrow, more patients change little.",
     )
 
 
@@ -305,7 +330,9 @@ def _other_events(section: Section, view: View) -> None:
         low, high = (_end(view, found, at) for at in ends)
         if float(found["risk"].values[ends[0]]) == float(found["risk"].values[ends[1]]):
             low = low.partition("<small>")[0]
-            high = "the same in all cells" if view.axes else "–"
+            whole = bool(np.isfinite(found["risk"].values).all())
+            high = "the same in all cells" if whole else "the same in all cells where it is known"
+            high = high if view.axes else "–"
         rows.append((words, low, high))
     section.head("Other events")
     section.add(table(("Event", "Lowest risk", "Highest risk"), rows))

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 DOTS_PER_INCH = 150.0
-NARROWEST = 8.0  # inches
 
 
 @dataclass
@@ -78,16 +77,10 @@ class Section:
         )
 
 
-def readable(figure: Any) -> Any:
-    """Give a narrow figure room for its legend."""
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(max(float(width), NARROWEST), float(height))
-    return figure
-
-
 def percent(share: float) -> str:
     """Spell a share: "12.5 %"."""
-    return f"{100.0 * share:.1f} %"
+    # Rounding of the last bits must not tell 4.75 % from 4.75 %.
+    return f"{100.0 * round(share, 12):.1f} %"
 
 
 def interval(lower: float, upper: float) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,23 +16,24 @@ BINS = 40
 def solver(view: View) -> Section:
     """Count steps, rejected steps, and failures by how they ended; of all patients."""
     section = Section("How well the equations were solved")
-    codes: Counter[int] = Counter()
-    cells: NDArray[np.int64] = np.zeros(view.shape, dtype=np.int64)
-    for slices, values in view.slabs("status", whole=True):
-        found, counts = np.unique(values, return_counts=True)
-        codes.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
-        failed = np.asarray(values) != Status.SUCCESS
-        cells[slices] = failed.sum(axis=-1) if view.has_patients else failed
-    _failures(section, view, codes, cells)
-    _steps(section, view)
+    _failures(section, view)
+    if view.outcomes.run:
+        _steps(section, view)
     return section
 
 
-def _failures(section: Section, view: View, codes: Counter[int], cells: NDArray[np.int64]) -> None:
-    total = sum(codes.values())
-    failed = total - codes[int(Status.SUCCESS)]
+def _failures(section: Section, view: View) -> None:
+    outcomes = view.outcomes
+    total, cells = outcomes.run, outcomes.failed
+    failed = int(cells.sum())
+    waiting = int(outcomes.not_run.sum())
+    if waiting:
+        section.say(
+            f"{counted(waiting, 'course')} of {total + waiting:,} have not been simulated yet; "
+            "they are not among the failed ones. What follows is about the others."
+        )
     if not failed:
-        section.say(f"All {counted(total, 'course')} reached the end.")
+        section.say(f"All {counted(total, 'course')} reached the end." if total else "")
         return
     section.note(
         f"{failed:,} of {counted(total, 'course')} failed ({100 * failed / total:.3g} %). They are "
@@ -42,8 +41,8 @@ def _failures(section: Section, view: View, codes: Counter[int], cells: NDArray[
     )
     rows = [
         (Status(code).name.lower().replace("_", " "), f"{count:,}", MEANING[Status(code)])
-        for code, count in sorted(codes.items())
-        if code != Status.SUCCESS
+        for code, count in sorted(outcomes.codes.items())
+        if code not in (Status.SUCCESS, Status.NOT_RUN)
     ]
     section.add(table(("Status", "Courses", "What it means"), rows, numbers=(1,)))
     worst = tuple(int(k) for k in np.unravel_index(int(np.argmax(cells)), view.shape))
@@ -54,13 +53,11 @@ def _failures(section: Section, view: View, codes: Counter[int], cells: NDArray[
             f"{'has' if int((cells > 0).sum()) == 1 else 'have'} failures; most are in the cell "
             f"{where}: {int(cells.max()):,}."
         )
-    words = str(view.whole.attrs.get("failures", ""))
-    section.say(words or "The result holds no message about them.")
+    section.say(str(view.whole.attrs.get("failures", "The result holds no message about them.")))
 
 
 def _steps(section: Section, view: View) -> None:
-    from carsim.plots import as_png
-    from carsim.plots.histograms import Histogram, histogram_figure
+    from carsim.plots import Histogram, as_png, histogram_figure
 
     solver = view.sweep.scenario.solver
     names = {"n_steps": "Accepted steps", "n_rejected": "Rejected steps"}
@@ -90,8 +87,9 @@ def _steps(section: Section, view: View) -> None:
 def _counts(view: View, name: str) -> NDArray[np.int64]:
     """How many courses took 0, 1, 2, ... steps."""
     counts: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
-    for _, values in view.slabs(name, whole=True):
-        more = np.bincount(np.ravel(values))
+    run = (values != Status.NOT_RUN for values in view.parts("status", whole=True))
+    for values, kept in zip(view.parts(name, whole=True), run, strict=True):
+        more = np.bincount(values[kept])
         longer, shorter = (counts, more) if counts.size >= more.size else (more, counts)
         counts = longer.astype(np.int64)
         counts[: shorter.size] += shorter

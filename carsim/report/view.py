@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -12,9 +14,12 @@ from numpy.typing import NDArray
 
 from carsim.citations import Citations, cite
 from carsim.endpoints import HBVReactivation, risk
+from carsim.endpoints.slabs import slabs
+from carsim.engine.status import Status
 from carsim.errors import CarsimError, ScenarioError
 from carsim.registry import load_model
-from carsim.sweep import Sweep, rebuild_sweep
+from carsim.report.axis import Axis
+from carsim.sweep import StoreStatus, Sweep, read_status, rebuild_sweep, variables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,7 +28,7 @@ MOST_PATIENTS = 1_000_000
 """Patients of a cell that are looked at; more change no digit that is printed."""
 
 AT_A_TIME = 1_000_000
-"""Values that are loaded together, about 8 MB; at least one cell is."""
+"""Values that are loaded together for what needs whole cells, about 8 MB; at least one cell is."""
 
 LEVEL = 0.95
 Array: TypeAlias = NDArray[np.float64]
@@ -33,45 +38,25 @@ SOLVER = ("status", "n_steps", "n_rejected")
 
 
 @dataclass(frozen=True)
-class Axis:
-    """One thing that was varied.
+class Outcomes:
+    """How the trajectories of all patients ended.
 
     Attributes
     ----------
-    name : str
-        Name of its coordinate.
-    words, unit : str
-        What it is, and its unit as the model spells it (empty for labels).
-    coordinate : xarray.DataArray
-        Its values.
+    codes : Counter of int
+        Trajectories by status.
+    failed, not_run : int64 array, of the shape of the cells
+        Trajectories that failed, and those that nobody has simulated yet.
     """
 
-    name: str
-    words: str
-    unit: str
-    coordinate: xr.DataArray
+    codes: Counter[int]
+    failed: NDArray[np.int64]
+    not_run: NDArray[np.int64]
 
     @property
-    def is_number(self) -> bool:
-        """Whether its values are numbers, not labels."""
-        return self.coordinate.dtype.kind in "iuf"
-
-    @cached_property
-    def levels(self) -> tuple[list[str], str]:
-        """Values in words, and the unit that belongs to them (days may read as months)."""
-        from carsim.plots.theme import tick_labels, unit_text
-
-        labels, words = tick_labels(self.coordinate)
-        if not self.is_number:
-            return labels, ""
-        return labels, "months" if words.endswith("(months)") else unit_text(self.unit)
-
-    def level(self, number: int) -> str:
-        """One value with its unit."""
-        labels, unit = self.levels
-        if labels[number] == "1" and unit in ("days", "months"):
-            unit = unit.removesuffix("s")
-        return f"{labels[number]} {unit}".rstrip()
+    def run(self) -> int:
+        """Trajectories that were simulated."""
+        return sum(self.codes.values()) - self.codes[int(Status.NOT_RUN)]
 
 
 class View:
@@ -83,8 +68,8 @@ class View:
         Result of a sweep, perhaps opened lazily.
     patients : int
         Patients whose courses are simulated again, in each of a few cells.
-    indices : xarray.Dataset, optional
-        Sensitivity indices, see `carsim.report.sensitivity`.
+    store : Path, optional
+        The folder, or the file, that the result was opened from.
 
     Raises
     ------
@@ -92,9 +77,7 @@ class View:
         Not a result of a sweep, or one whose model or endpoints are not installed.
     """
 
-    def __init__(
-        self, result: xr.Dataset, patients: int, indices: xr.Dataset | None = None
-    ) -> None:
+    def __init__(self, result: xr.Dataset, patients: int, store: Path | None = None) -> None:
         attributes = result.attrs
         if "sweep" not in attributes or "scenario" not in attributes:
             raise CarsimError(
@@ -111,7 +94,9 @@ class View:
         many = result.sizes.get("patient", 1) > MOST_PATIENTS
         self.data = result.isel(patient=slice(0, MOST_PATIENTS)) if many else result
         self.patients = patients
-        self.indices = indices
+        self.store = store
+        is_folder = store is not None and store.is_dir()
+        self.progress: StoreStatus | None = read_status(store) if store and is_folder else None
         self.changed = ""
         try:
             self.sweep: Sweep = rebuild_sweep(attributes)
@@ -204,7 +189,7 @@ class View:
         """Positions of all cells."""
         return iter(np.ndindex(*self.shape))
 
-    def cell(self, name: str, at: tuple[int, ...], *, whole: bool = False) -> NDArray[Any]:
+    def cell(self, name: str, at: tuple[int, ...]) -> NDArray[Any]:
         """Load one variable of one cell.
 
         Parameters
@@ -213,18 +198,29 @@ class View:
             Variable.
         at : tuple of int
             Position of the cell.
-        whole : bool
-            All patients, also beyond `MOST_PATIENTS`.
 
         Returns
         -------
         array, shape (n_patients,)
         """
-        source = self.whole if whole else self.data
-        return np.atleast_1d(source[name].isel(dict(zip(self.dims, at, strict=True))).values)
+        return np.atleast_1d(self.data[name].isel(dict(zip(self.dims, at, strict=True))).values)
 
-    def slabs(self, name: str, *, whole: bool = False) -> Iterator[tuple[Slices, NDArray[Any]]]:
-        """Load a variable piece by piece, see `AT_A_TIME`.
+    def patients_of(self, at: tuple[int, ...]) -> xr.Dataset:
+        """One cell, with the patients that were simulated; nothing is loaded but their status."""
+        cell = self.data.isel(dict(zip(self.dims, at, strict=True)))
+        if not self.is_unfinished:
+            return cell
+        return cell.isel(patient=np.flatnonzero(cell["status"].values != Status.NOT_RUN))
+
+    def labelled(self, dataset: xr.Dataset) -> xr.Dataset:
+        """Leave out the patients of an unfinished store whose kind nobody has drawn yet."""
+        kind = self.kind
+        if kind is None or kind in self.dims or not self.is_unfinished:
+            return dataset
+        return dataset.isel(patient=np.flatnonzero(dataset[kind].values != ""))
+
+    def parts(self, name: str, *, whole: bool = False) -> Iterator[NDArray[Any]]:
+        """Load a variable of all cells, some patients at a time.
 
         Parameters
         ----------
@@ -235,12 +231,33 @@ class View:
 
         Yields
         ------
-        tuple of slices, array
-            Which cells, and their values; patients are the last axis, if there are any.
+        array, of the shape of the cells and, last, some patients
         """
         variable = (self.whole if whole else self.data)[name]
-        for slices in _slices(self.shape, variable.size):
-            yield slices, variable.isel(dict(zip(self.dims, slices, strict=True))).values
+        if not self.has_patients:
+            yield variable.values[..., np.newaxis]
+            return
+        for _, values in slabs(variable.transpose(..., "patient"), "patient"):
+            yield values
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """How the trajectories ended, of all patients."""
+        codes: Counter[int] = Counter()
+        failed = np.zeros(self.shape, dtype=np.int64)
+        not_run = np.zeros_like(failed)
+        for values in self.parts("status", whole=True):
+            found, counts = np.unique(values, return_counts=True)
+            codes.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+            waiting = values == Status.NOT_RUN
+            not_run += waiting.sum(axis=-1)
+            failed += ((values != Status.SUCCESS) & ~waiting).sum(axis=-1)
+        return Outcomes(codes, failed, not_run)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether some trajectories have not been simulated yet."""
+        return bool(self.outcomes.not_run.any())
 
     def per_cell(self, name: str, number: Callable[[Array], Array]) -> Array:
         """Compute one number a cell.
@@ -257,8 +274,10 @@ class View:
         float64 array, of the shape of the cells
         """
         found = np.full(self.shape, np.nan)
-        for slices, values in self.slabs(name):
-            found[slices] = number(np.asarray(values, dtype=np.float64))
+        variable = self.data[name]
+        for slices in _slices(self.shape, variable.size):
+            part = variable.isel(dict(zip(self.dims, slices, strict=True)))
+            found[slices] = number(np.asarray(part.values, dtype=np.float64))
         return found
 
     def number(self, at: tuple[int, ...]) -> int:
@@ -302,22 +321,34 @@ class View:
     @property
     def numbers(self) -> list[str]:
         """Variables that are neither events nor facts of the solver."""
-        return [
-            str(name)
-            for name, each in self.data.data_vars.items()
-            if self._is_kept(each) and name not in self.events
-        ]
+        return [name for name in self._kept if name not in self.events]
 
     def risks(self, event: str) -> xr.Dataset:
-        """Risks of an event in all cells with their intervals, loaded piece by piece."""
-        return _risks(self.data[event], None)
+        """Risks of an event in all cells with their intervals, loaded piece by piece.
+
+        Trajectories that nobody has simulated yet are not among those left out.
+        """
+        found = risk(self.data[event], level=LEVEL)
+        if self.is_unfinished:
+            waiting = np.zeros(self.shape)
+            for values in self.parts("status"):
+                waiting += (values == Status.NOT_RUN).sum(axis=-1)
+            found["excluded"] = found["excluded"].copy(data=found["excluded"].values - waiting)
+        return found
 
     def risks_by_kind(self, event: str) -> xr.Dataset:
         """As `risks`, with one more dimension if the kinds are labels on the patients."""
         kind = self.kind
         if kind is None or kind in self.dims:
             return self.events[event]
-        return _risks(self.data[event], kind)
+        found = risk(self.data[event], by=kind, level=LEVEL)
+        return found.isel({kind: np.flatnonzero(found[kind].values != "")})  # "": not drawn yet
+
+    @property
+    def _kept(self) -> list[str]:
+        """Numbers of each course, in the order of the sweep: a store has them in its own."""
+        names = dict.fromkeys((*variables_of(self.sweep), *map(str, self.data.data_vars)))
+        return [name for name in names if name in self.data and self._is_kept(self.data[name])]
 
     def _is_kept(self, variable: xr.DataArray) -> bool:
         """Whether a variable is a number of each course."""
@@ -330,11 +361,7 @@ class View:
             for endpoint in self.sweep.endpoints.values()
             if isinstance(endpoint, HBVReactivation)
         ]
-        plain = [
-            str(name)
-            for name, each in self.data.data_vars.items()
-            if self._is_kept(each) and each.attrs.get("carsim_units") == "1"
-        ]
+        plain = [name for name in self._kept if self.data[name].attrs.get("carsim_units") == "1"]
         return [name for name in dict.fromkeys([*first, *plain]) if name in self.data]
 
 
@@ -352,18 +379,3 @@ def _slices(shape: tuple[int, ...], size: int) -> Iterator[Slices]:
         for piece in _slices(within, size * (last - first) // shape[axis]):
             part = slice(first + piece[axis].start, first + piece[axis].stop)
             yield (*piece[:axis], part, *piece[axis + 1 :])
-
-
-def _risks(values: xr.DataArray, by: str | None) -> xr.Dataset:
-    import xarray as xr
-
-    long = [dim for dim in values.dims if dim != "patient" and values.sizes[dim] > 1]
-    if values.size <= AT_A_TIME or not long:
-        return risk(values, by=by, level=LEVEL)
-    dim = long[0]
-    size = values.sizes[dim]
-    step = max(1, AT_A_TIME * size // values.size)
-    parts = [
-        _risks(values.isel({dim: slice(first, first + step)}), by) for first in range(0, size, step)
-    ]
-    return xr.concat(parts, dim=dim, combine_attrs="override")

@@ -177,7 +177,7 @@ def test_event_log_is_tidy() -> None:
 def test_event_log_says_what_was_done() -> None:
     both = Regimen({"stop": Rule("central", above=2.0, do=Discontinue("pill")), "pill": PILL})
     rules: dict[str, tuple[tuple[Action, ...], str]] = {
-        "dose": ((Dose("oral", 3.0, every=2.0),), "give 3 mg oral every 2 day"),
+        "dose": ((Dose("oral", 3.0, every=2.0),), "give 3 mg oral every 2 days"),
         "drip": ((Infusion("iv", rate=3.0),), "infuse 3 mg/day iv"),
         "bag": ((Infusion("iv", amount=3.0, duration=1.0),), "infuse 3 mg iv"),
         "named": ((Infusion("iv", rate="ka"),), "infuse ka mg/day iv"),

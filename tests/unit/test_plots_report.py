@@ -14,9 +14,11 @@ from matplotlib.patches import StepPatch
 from carsim.endpoints import risk
 from carsim.plots.contours import _interpolated, lines_of, risk_contours, sure_level
 from carsim.plots.histograms import Histogram, histogram_figure
-from carsim.plots.indices import indices_figure
 from carsim.plots.intervals import interval_points_figure, interval_rows
+from carsim.plots.pages import trajectory_figure
+from carsim.plots.panels import panels_figure
 from carsim.plots.risk_maps import risk_map_figure
+from carsim.plots.theme import unit_text
 
 
 def grid() -> xr.Dataset:
@@ -126,19 +128,82 @@ def test_histograms_keep_the_colors_of_their_groups() -> None:
     assert heights == pytest.approx([20.0, 50.0, 30.0])
 
 
-def test_indices_have_their_intervals_on_their_bars() -> None:
-    indices = xr.Dataset(
-        {
-            "value": ("factor", [0.1, -0.9, 0.5], {"long_name": "an index"}),
-            "lower": ("factor", [0.0, -1.0, 0.4]),
-            "upper": ("factor", [0.2, -0.8, 0.6]),
-        },
-        {"factor": ["small", "large", "middle"]},
+def test_panels_share_one_legend_below() -> None:
+    def draw(ax: Axes) -> None:
+        ax.plot([0.0, 1.0], [0.0, 1.0], label="a strategy")
+        ax.plot([0.0, 1.0], [1.0, 0.0], label="another")
+        ax.set_ylabel("Risk (%)")
+        ax.legend(title="Strategy")
+
+    figure = panels_figure([draw, draw, draw], columns=2, size=(3.0, 2.0), share_y=True)
+    assert tuple(figure.get_size_inches()) == (6.0, 4.0)
+    assert len(figure.axes) == 3
+    assert [ax.get_legend() for ax in figure.axes] == [None] * 3
+    assert [ax.get_ylabel() for ax in figure.axes] == ["Risk (%)", "", "Risk (%)"]
+    (legend,) = figure.legends
+    assert legend.get_title().get_text() == "Strategy"
+    assert [text.get_text() for text in legend.get_texts()] == ["a strategy", "another"]
+    alone = panels_figure([draw], legend=False)
+    assert alone.legends == []
+    assert alone.axes[0].get_legend() is not None
+
+
+def width_of_legend(figure: Figure) -> float:
+    """Share of the width of the page."""
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    return float(legend.get_window_extent().width / figure.bbox.width)
+
+
+@pytest.mark.parametrize("width", [4.0, 5.0, 8.0, 14.0])
+def test_a_legend_below_is_never_cut_off(width: float) -> None:
+    names = [f"prophylaxis until the B cells are back, {n} months" for n in range(4)]
+
+    def draw(ax: Axes) -> None:
+        for name in names:
+            ax.plot([0.0, 1.0], [0.0, 1.0], label=name)
+
+    figure = panels_figure([draw], size=(width, 3.0))
+    assert width_of_legend(figure) <= 1.0
+    assert (figure.legends[0]._ncols > 1) == (width > 7.0)  # type: ignore[attr-defined]
+
+
+def test_courses_of_one_panel_have_their_whole_legend() -> None:
+    course = np.linspace(1.0, 100.0, 11) * np.ones((4, 1))
+    data = xr.Dataset(
+        {"hbv_dna": (("patient", "time"), course, {"carsim_units": "IU/mL"})},
+        {"time": ("time", np.arange(11.0), {"carsim_units": "day"})},
     )
-    ax = indices_figure(indices).axes[0]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["small", "middle", "large"]
-    spans = sorted(each.get_segments()[0][:, 0].tolist() for each in lines_in(ax))
-    assert spans == [[-1.0, -0.8], [0.0, 0.2], [0.4, 0.6]]
-    tops = {each.get_segments()[0][0, 1]: each.get_segments()[0][0, 0] for each in lines_in(ax)}
-    assert tops == {0: 0.0, 1: 0.4, 2: -1.0}
-    assert ax.get_xlabel() == "An index"
+    figure = trajectory_figure(data)
+    assert len(figure.axes) == 1
+    assert width_of_legend(figure) <= 1.0
+
+
+def test_small_numbers_have_their_power_of_ten_at_the_tick() -> None:
+    edges = np.linspace(1e-9, 2e-8, 6)
+    panel = Histogram("k", "a rate", edges, {"": np.full(5, 0.2)})
+    figure = histogram_figure([panel], "Share (%)")
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    assert ax.xaxis.get_offset_text().get_text() == ""
+    assert "1e-08" in [tick.get_text() for tick in ax.get_xticklabels()]
+
+
+@pytest.mark.parametrize(
+    ("unit", "printed"),
+    [
+        ("cell/uL", "cells/µL"),
+        ("1/day", "1/day"),
+        ("pg/mL/day", "pg/mL/day"),
+        ("cell*day/uL", "cells·days/µL"),
+        ("day*cell/uL", "days·cells/µL"),
+        ("mL/cell/day", "mL/cell/day"),
+        ("mL/cell/day^2", "mL/cell/day²"),
+        ("day", "days"),
+        ("month", "months"),
+        ("1", ""),
+        ("", ""),
+    ],
+)
+def test_units_are_singular_behind_a_stroke(unit: str, printed: str) -> None:
+    assert unit_text(unit) == printed

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from carsim import plots
-from carsim.endpoints import wilson_interval
+from carsim.endpoints import risk, wilson_interval
 from carsim.errors import ScenarioError
 from carsim.plots.strategies import sizes
 from carsim.plots.theme import COLORS
@@ -42,19 +41,10 @@ def texts(ax: Axes) -> list[str]:
     return [text.get_text() for text in ax.texts]
 
 
-def test_contours_lie_where_the_risk_is(ax: Axes) -> None:
-    plots.risk_map(make_map(), "dose", "depth", event="flare", contours=(0.15, 0.9), ax=ax)
-    (lines,) = [each for each in ax.collections if isinstance(each, ContourSet)]
-    assert list(lines.levels) == [15.0]  # no cell reaches 90 %
-    (path,) = lines.get_paths()
-    np.testing.assert_allclose(np.asarray(path.vertices)[:, 0], 1.5)  # half way from 10 to 20 %
-    assert "15 %" in [text.get_text() for text in lines.labelTexts]
-
-
-def test_contours_need_numbers(ax: Axes) -> None:
+def test_lines_of_equal_risk_need_numbers(ax: Axes) -> None:
     words = make_map().assign_coords(dose=list("abcde"))
     with pytest.raises(ScenarioError, match="'dose' has words"):
-        plots.risk_map(words, "dose", "depth", event="flare", contours=(0.15,), ax=ax)
+        plots.risk_contours(risk(words["flare"]), "dose", "depth", ax=ax)
     plots.risk_map(words, "dose", "depth", event="flare", ax=ax)
     assert [label.get_text() for label in ax.get_xticklabels()] == list("abcde")
 

@@ -5,70 +5,35 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carsim.cli import main
-from carsim.design import Axis, Design, Grid, Single, Sobol
-from carsim.endpoints import Endpoint, HBVReactivation, PeakHBVDNA, risk, wilson_interval
+from carsim.dataset.words import words_of_actions
+from carsim.design import Axis, Grid, Single, Sobol
+from carsim.endpoints import Endpoint, PeakHBVDNA, slabs, wilson_interval
 from carsim.errors import CarsimError
 from carsim.metrics import Maximum
 from carsim.model import Model
 from carsim.population import Component, LogNormal, Mixture, Population
 from carsim.registry import load_model
 from carsim.report import report_page, view, write_report
-from carsim.report.strategies import paired_difference
 from carsim.report.view import _slices
-from carsim.scenario import Scenario
-from carsim.sweep import Sweep, run
-from carsim.therapy import Rule, SetParameter
+from carsim.sweep import run
+from carsim.therapy import Dose, Rule
 from tests.pages import Page
-
-TOY = str(Path(__file__).parent / "toy_hbv.py")
-STOP = 280.0
-KINDS = Mixture("kind", [Component("slow", 1.0, ["slow"]), Component("fast", 1.0, ["fast"])])
-ENDPOINTS: dict[str, Endpoint] = {
-    "hbv_reactivation": HBVReactivation(every=28.0),
-    "peak": PeakHBVDNA(),
-}
-STRATEGY = Axis("parameters.kill", [0.0, 0.003, 0.008], name="strategy", label="kill rate")
-KIND = Axis("population.kind", ["slow", "fast"], name="kind", label="kind of patient")
+from tests.reports import KIND, STOP, STRATEGY, TOY, checked, sweep_of
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
     return load_model(TOY)
-
-
-def sweep_of(
-    model: Model,
-    design: Design,
-    *,
-    endpoints: dict[str, Endpoint] | None = None,
-    title: str = "A sweep",
-    config: str = "",
-    **changes: Any,
-) -> Sweep:
-    settings: dict[str, Any] = {
-        "therapy": {
-            "rescue": Rule("hbv_dna", above=50.0, every=28.0, do=SetParameter("kill", 1.0))
-        },
-        "population": Population(
-            60, seed=3, parameters={"growth": LogNormal(cv=0.5)}, mixture=KINDS
-        ),
-        "stop": STOP,
-        "outputs": ["hbv_dna"],
-    }
-    scenario = Scenario(model, **(settings | changes))
-    chosen = ENDPOINTS if endpoints is None else endpoints
-    return Sweep(scenario, design, chosen, title=title, config=config)
 
 
 @pytest.fixture(scope="module")
@@ -79,27 +44,6 @@ def result(model: Model) -> xr.Dataset:
 @pytest.fixture(scope="module")
 def page(result: xr.Dataset) -> Page:
     return checked(report_page(result, patients=60))
-
-
-def checked(html: str) -> Page:
-    """The page, after all that must hold of any."""
-    page = Page(html)
-    assert page.problems == []
-    assert len(page.sections) == 9
-    assert "script" not in page.tags
-    for forbidden in ("link", "iframe", "object", "embed", "video", "audio", "form"):
-        assert forbidden not in page.tags
-    assert "url(" not in html
-    assert "@import" not in html
-    for link in page.links:
-        assert link.startswith("https://doi.org/") or link[1:] in page.ids, link
-    for picture in page.images:
-        assert picture["src"].startswith("data:image/png;base64,")
-        assert len(picture["alt"]) > 20
-    assert page.tags.count("figure") == page.tags.count("figcaption") == len(page.images)
-    assert "not clinical advice" in page.words
-    assert "nan" not in page.words.lower().split()
-    return page
 
 
 # The numbers
@@ -132,19 +76,6 @@ def test_the_answer_names_the_lowest_and_the_highest_risk(page: Page, result: xr
 
 def test_half_the_error_needs_four_times_the_patients(page: Page) -> None:
     assert "240 in place of 60 would halve it" in page.section(3)
-
-
-def test_paired_differences_count_discordant_patients() -> None:
-    # 100 pairs: 12 only under the first, 4 only under the second, one failed in each.
-    event = np.array([1.0] * 12 + [0.0] * 4 + [1.0] * 20 + [0.0] * 64 + [np.nan, 1.0])
-    reference = np.array([0.0] * 12 + [1.0] * 4 + [1.0] * 20 + [0.0] * 64 + [1.0, np.nan])
-    found = paired_difference(event, reference)
-    assert (found.only, found.only_reference, found.n) == (12, 4, 100)
-    assert found.difference == pytest.approx(0.08)
-    # The variance of the mean of 100 numbers -1, 0, 1, with n (not n - 1) below.
-    pairs = (event - reference)[:100]
-    reach = 1.959963984540054 * np.std(pairs) / 10.0
-    assert (found.lower, found.upper) == pytest.approx((0.08 - reach, 0.08 + reach))
 
 
 def test_differences_in_the_page_are_paired(page: Page, result: xr.Dataset) -> None:
@@ -241,13 +172,15 @@ def test_the_page_does_not_depend_on_how_much_is_loaded_at_a_time(
     result.to_netcdf(file, engine="h5netcdf")
     loaded: list[int] = []
     monkeypatch.setattr(view, "AT_A_TIME", 60)
-    original = risk
+    monkeypatch.setattr(slabs, "AT_A_TIME", 60)
+    original = slabs.slabs
 
-    def watched(values: xr.DataArray, **options: Any) -> xr.Dataset:
-        loaded.append(values.size)
-        return original(values, **options)
+    def watched(values: xr.DataArray, dim: str) -> Iterator[tuple[slice, Any]]:
+        for part, numbers in original(values, dim):
+            loaded.append(numbers.size)
+            yield part, numbers
 
-    monkeypatch.setattr(view, "risk", watched)
+    monkeypatch.setattr(view, "slabs", watched)
     with xr.open_dataset(file, engine="h5netcdf") as lazy:
         assert report_page(lazy, patients=3) == expected
     assert max(loaded) == 60
@@ -400,69 +333,11 @@ def test_no_courses(result: xr.Dataset) -> None:
     assert "No patient was simulated again" in checked(report_page(result, patients=0)).section(5)
 
 
-def test_sensitivity_indices_are_drawn_when_given(result: xr.Dataset) -> None:
-    indices = xr.Dataset(
-        {
-            "value": ("factor", [0.8, -0.1], {"long_name": "partial rank correlation"}),
-            "lower": ("factor", [0.7, -0.3]),
-            "upper": ("factor", [0.9, 0.1]),
-        },
-        {"factor": ["growth", "kill"]},
-    )
-    page = checked(report_page(result, patients=0, indices=indices))
-    assert "growth 0.80 (0.70 to 0.90); kill −0.10 (−0.30 to 0.10)" in page.section(6)
-    assert "For 1 of 2 parameters the interval includes zero" in page.section(6)
-    assert any("partial rank correlation" in picture["alt"] for picture in page.images)
-
-
-# The command
-
-
-def invoke(*arguments: object) -> Any:
-    return CliRunner().invoke(main, ["report", *map(str, arguments)])
-
-
-def test_the_command_writes_beside_the_result(result: xr.Dataset, tmp_path: Path) -> None:
-    result.to_netcdf(tmp_path / "result.nc", engine="h5netcdf")
-    done = invoke(tmp_path, "--patients", 3)
-    assert done.exit_code == 0, done.output
-    assert f"wrote {tmp_path / 'report.html'}" in done.output
-    checked((tmp_path / "report.html").read_text(encoding="utf-8"))
-    again = invoke(tmp_path)
-    assert again.exit_code == 2
-    assert "--overwrite" in again.output
-    file = invoke(
-        tmp_path / "result.nc", "--out", tmp_path / "other.html", "--quiet", "--patients", 0
-    )
-    assert (file.exit_code, file.output) == (0, "")
-    assert invoke(tmp_path, "--overwrite", "--quiet", "--patients", 0).exit_code == 0
-
-
-def test_wrong_files_end_with_a_sentence(tmp_path: Path, result: xr.Dataset) -> None:
-    text = tmp_path / "text.nc"
-    text.write_text("not a result")
-    plain = tmp_path / "plain.nc"
-    xr.Dataset({"x": ("patient", [1.0])}).to_netcdf(plain, engine="h5netcdf")
-    part = tmp_path / "part.nc"
-    result.drop_vars("status").to_netcdf(part, engine="h5netcdf")
-    broken = tmp_path / "broken.nc"
-    result.assign_attrs(sweep="{").to_netcdf(broken, engine="h5netcdf")
-    whole = tmp_path / "whole.nc"
-    result.to_netcdf(whole, engine="h5netcdf")
-    cut = tmp_path / "cut.nc"
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    for given_file, words in (
-        (tmp_path / "missing.nc", "no such file"),
-        (tmp_path, "no result.nc in this folder"),
-        (text, "cannot be read as netCDF4"),
-        (plain, "not the result of a sweep"),
-        (part, "has no status"),
-        (broken, "attributes of the result cannot be read"),
-        (cut, "cannot be read"),
-    ):
-        done = invoke(given_file)
-        assert done.exit_code == 2, (given_file, done.output)
-        assert words in done.output
-        assert "Traceback" not in done.output
-    assert not list(tmp_path.glob("*.html"))
-    assert invoke(whole, "--out", tmp_path).exit_code == 2
+def test_what_a_rule_gives_has_a_unit_only_if_there_is_one() -> None:
+    model = load_model("cart_hbv")
+    given = {
+        "give 2 lymphodepletion every 28 days": Dose("lymphodepletion", 2.0, every=28.0),
+        "give 8 mg tocilizumab every 1 day": Dose("tocilizumab", 8.0, every=1.0),
+    }
+    for words, dose in given.items():
+        assert words_of_actions(Rule("b_cells", below=1.0, every=7.0, do=dose), model) == words
