@@ -103,7 +103,9 @@ def describe(config: Config) -> list[str]:
     if config.sweep is not None:
         from carsim.sweep import estimate
 
-        lines.extend(estimate(config.sweep).lines())
+        sizes = estimate(config.sweep)
+        sizes.check_number()
+        lines.extend(sizes.lines())
     elif scenario.population is not None:
         lines.append(f"{scenario.population.size:,} patients")
     return lines

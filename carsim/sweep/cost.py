@@ -63,7 +63,7 @@ class Estimate:
         ScenarioError
             With the numbers.
         """
-        self._check_number()
+        self.check_number()
         needed, available = self.output + self.block, available_memory()
         if needed > SHARE_OF_MEMORY * available:
             raise ScenarioError(
@@ -85,7 +85,7 @@ class Estimate:
         ScenarioError
             With the numbers.
         """
-        self._check_number()
+        self.check_number()
         existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         free = shutil.disk_usage(existing).free
         if self.output > free:
@@ -100,7 +100,14 @@ class Estimate:
                 f"{spelled(available_memory())} are available. Give a smaller block_size."
             )
 
-    def _check_number(self) -> None:
+    def check_number(self) -> None:
+        """Refuse more trajectories than can have been meant.
+
+        Raises
+        ------
+        ScenarioError
+            With the numbers.
+        """
         if self.trajectories > MOST_TRAJECTORIES:
             raise ScenarioError(
                 f"sweep: {self.lines()[0]} are more than {MOST_TRAJECTORIES:,}. Use fewer "

@@ -335,6 +335,20 @@ of = "marker"
 """
 
 
+def _study(method: str, samples: int | None, factors: bool = True) -> str:
+    table = f'[sensitivity]\nmethod = "{method}"\nseed = 3\n'
+    table += "" if samples is None else f"samples = {samples}\n"
+    if factors:
+        table += (
+            "[[sensitivity.factors]]\npath = 'parameters.decay'\nlow = 0.01\nhigh = 0.1\n"
+            "scale = 'log'\nname = 'decay'\nlabel = 'loss of cells'\n"
+            "[[sensitivity.factors]]\npath = 'parameters.kill'\nlow = 0.1\nhigh = 0.9\n"
+        )
+    output = "[[sensitivity.outputs]]\nvariable = 'peak'\n"
+    high = "statistic = 'percentile'\npercentile = 90.0\nscale = 'log'\nname = 'high'\n"
+    return f"{table}{output}{high}{output}statistic = 'mean'\n"
+
+
 def _sampled(design: str) -> str:
     return (
         f'[sweep]\ndesign = "{design}"\npoints = 4\nseed = 5\n'
@@ -375,6 +389,10 @@ SYNTHETIC = {
     "random": HEAD + POPULATION + _sampled("random"),
     "hypercube": HEAD + _sampled("latin_hypercube"),
     "sobol": HEAD + METRICS + _sampled("sobol"),
+    "indices": HEAD + POPULATION + _study("sobol", 4),
+    "effects": HEAD + POPULATION + _study("morris", 3),
+    "correlations": HEAD + POPULATION + _study("prcc", 12),
+    "patients": HEAD + POPULATION.replace("size = ", "size = 5") + _study("prcc", None, False),
     "like": LIKE,
     "events": EVENTS,
 }

@@ -28,6 +28,7 @@ from click.testing import CliRunner
 
 from carsim.cli import main, paragraph
 from carsim.cli.exit_codes import BAD_INPUT
+from carsim.sensitivity import Study
 from tests.fuzz.bases import HERE, Base, bases
 from tests.fuzz.mutations import Document, Mutation, change, mutate
 from tests.fuzz.toml import STYLES, damaged, written
@@ -132,14 +133,18 @@ def _run(file: Path, case: Case, folder: Path, report: Report) -> None:
     from carsim.config import read_config
 
     config = read_config(file)
-    scenario, sweep = config.scenario, config.sweep
+    scenario, sweep, study = config.scenario, config.sweep, config.sensitivity
     count = scenario.n_patients if sweep is None else sweep.n_trajectories
+    if isinstance(study, Study):
+        count = study.sweep.n_trajectories
     times = 0 if scenario.save_at is None else len(scenario.save_at)
     small = count <= MOST_TRAJECTORIES and times <= MOST_TIMES
     if scenario.model.name not in RUNNABLE or not small:
         report.outcomes["too large to run"] += 1
         return
     command = "run" if sweep is None else "sweep"
+    if study is not None:
+        command = "sensitivity"
     out = folder / "out"
     options = ["--out", str(out), "--threads", "1", "--set", "solver.max_steps=3000"]
     if random.Random(f"figures {case.number}").random() > 0.05:

@@ -13,6 +13,7 @@ from carsim.config import read_text
 from carsim.endpoints import ENDPOINTS
 from carsim.metrics import METRICS
 from carsim.population import DISTRIBUTIONS
+from carsim.sensitivity.study import METHODS
 from carsim.therapy import ACTIONS, ITEMS
 from tests.fuzz.bases import HERE, bases
 from tests.fuzz.configs import cases, fuzz
@@ -52,6 +53,8 @@ def test_every_kind_of_table_is_damaged(examples: Path) -> None:
         assert f"[endpoints.{endpoint}]" in texts, endpoint
     for design in ("grid", "list", "random", "latin_hypercube", "sobol"):
         assert f'design = "{design}"' in texts, design
+    for method in METHODS:
+        assert f'method = "{method}"' in texts, method
 
 
 @pytest.mark.parametrize("style", STYLES)
