@@ -346,6 +346,8 @@ def _study(method: str, samples: int | None, factors: bool = True) -> str:
         )
     output = "[[sensitivity.outputs]]\nvariable = 'peak'\n"
     high = "statistic = 'percentile'\npercentile = 90.0\nscale = 'log'\nname = 'high'\n"
+    if not factors:
+        return table + output  # ranks of patients have no statistic
     return f"{table}{output}{high}{output}statistic = 'mean'\n"
 
 
