@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
 from carsim.plots.ends import draw_ends
-from carsim.plots.theme import COLORS, LIMIT, axes_of, capital, house_style, letters, unit_text
+from carsim.plots.theme import (
+    COLORS,
+    LIMIT,
+    axes_of,
+    capital,
+    house_style,
+    legend_below,
+    letters,
+    place_legend,
+    unit_text,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -85,9 +95,9 @@ _KINDS = {
     ),
     "one_at_a_time": _Kind(
         "swing",
-        "Output",
+        "Output with the factor at its ends",
         False,
-        "Swing between the factor's ends, relative to the output's largest",
+        "Swing, relative to the output's largest",
         has_unit=True,
     ),
     "prcc": _Kind("prcc", "Partial rank correlation", True, "Partial rank correlation"),
@@ -143,6 +153,7 @@ def sensitivity_bars(
         places = np.arange(len(order), dtype=np.float64)
         if "at_base" in chosen:
             draw_ends(ax, chosen, order, places)
+            place_legend(ax, beside=True)
         elif kind.second:
             _bars(ax, chosen, kind.ranked, order, places + 0.19, COLORS[0], kind.first_words)
             _bars(ax, chosen, kind.second, order, places - 0.19, LIGHT, kind.second_words)
@@ -263,12 +274,12 @@ def write_sensitivity_figures(found: xr.Dataset, directory: Path | str) -> list[
                 ax.set_xlim(limits[:, 0].min(), limits[:, 1].max())
         legend = panels[0].get_legend()
         if legend is not None:  # once for all, where it cannot lie on a bar
-            handles, labels = panels[0].get_legend_handles_labels()
+            handles, _ = panels[0].get_legend_handles_labels()
             for ax in panels[: len(names)]:
                 own = ax.get_legend()
                 if own is not None:
                     own.remove()
-            figure.legend(handles, labels, loc="outside lower center", ncols=2)
+            legend_below(figure, handles)
         for ax in panels[len(names) :]:
             ax.remove()
         if len(names) > 1:
