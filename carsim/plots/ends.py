@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from carsim.plots.theme import COLORS, LETTER, SUPERSCRIPTS, unit_text
@@ -23,6 +24,7 @@ HEIGHT = 0.7
 INVISIBLE = 0.002
 """Of the longest bar: shorter ones have no side."""
 GAP = 4.0  # points between a whisker and the value of the factor
+LEGEND_BELOW = 0.42  # inches, below the label of the axis
 SHARE = 0.75  # of the axes before layout that the names of the factors leave
 
 
@@ -126,7 +128,19 @@ def draw_ends(ax: Axes, chosen: xr.Dataset, order: NDArray[np.int64], places: Ar
                     zorder=5.0,
                 )
     ax.axvline(
-        base, color="black", linewidth=1.0, zorder=4.0, label="base: all at their own values"
+        base,
+        color="black",
+        linestyle=(0, (4, 2)),
+        linewidth=1.2,
+        zorder=4.0,
+        label="base: all at their own values",
+    )
+    below = ScaledTranslation(0.0, -LEGEND_BELOW, ax.figure.dpi_scale_trans)
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=ax.transAxes + below,
+        ncols=2,
     )
     _make_room(ax, base, ends)
 

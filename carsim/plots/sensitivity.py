@@ -23,7 +23,6 @@ from carsim.plots.theme import (
     house_style,
     legend_below,
     letters,
-    place_legend,
     unit_text,
 )
 
@@ -153,7 +152,6 @@ def sensitivity_bars(
         places = np.arange(len(order), dtype=np.float64)
         if "at_base" in chosen:
             draw_ends(ax, chosen, order, places)
-            place_legend(ax, beside=True)
         elif kind.second:
             _bars(ax, chosen, kind.ranked, order, places + 0.19, COLORS[0], kind.first_words)
             _bars(ax, chosen, kind.second, order, places - 0.19, LIGHT, kind.second_words)
