@@ -15,7 +15,6 @@ from carsim.endpoints import risk_difference
 from carsim.errors import ScenarioError
 from carsim.scenario import Scenario
 from carsim.sensitivity.designs import design_hash
-from carsim.sensitivity.effects import LEVEL, RESAMPLES
 from carsim.sensitivity.frame import Label, frame, labels_of, versions
 from carsim.sensitivity.outputs import Output, is_event
 from carsim.sweep.axes import check_axis, value_of
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+LEVEL = 0.95
+RESAMPLES = 2000
 NO_PAIR = "no patient has a value at both"
 NO_LOGARITHM = "no interval: a resample has no logarithm"
 MOST_NUMBERS = 4_000_000
