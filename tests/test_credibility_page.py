@@ -39,6 +39,13 @@ def test_blocks_run_and_say_what_the_page_says(
         {"receptor": 1.0, "bound": 1.0},
     ]
     assert not names["sensitivities"].why.values.any()
+    changes = names["changes"].sel(output="hbv_reactivation")
+    assert changes.pairs_swing.values.tolist() == [499] * 3
+    duration = changes.sel(factor="entecavir_duration")
+    risks = [float(changes.at_base), float(duration.at_low), float(duration.at_high)]
+    assert [round(100.0 * risk) for risk in risks] == [2, 12, 0]
+    assert risks[2] == 0.0 < float(duration.swing_lower)
+    assert changes.swing_lower.values.tolist()[1:] == [0.0, 0.0]
     indices = names["global_indices"].sel(output="leukemia_median")
     total = indices.total_order.to_pandas()
     assert set(total.sort_values().index[-2:]) == {"tau_C", "rho_C"}
