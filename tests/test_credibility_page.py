@@ -39,7 +39,7 @@ def test_blocks_run_and_say_what_the_page_says(
         {"receptor": 1.0, "bound": 1.0},
     ]
     assert not names["sensitivities"].why.values.any()
-    changes = names["changes"].sel(output="hbv_reactivation")
+    changes = names["one_by_one"].sel(output="hbv_reactivation")
     assert changes.pairs_swing.values.tolist() == [499] * 3
     duration = changes.sel(factor="entecavir_duration")
     risks = [float(changes.at_base), float(duration.at_low), float(duration.at_high)]

@@ -17,7 +17,7 @@ from carsim.scenario import Scenario
 from carsim.sensitivity.designs import design_hash
 from carsim.sensitivity.frame import Label, frame, labels_of, versions
 from carsim.sensitivity.outputs import Output, is_event
-from carsim.sweep.axes import check_axis, value_of
+from carsim.sweep.axes import value_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -114,7 +114,6 @@ def at_own_values(scenario: Scenario, factors: Sequence[Axis]) -> OneAtATime:
                 f"{where}: another seed draws other patients, who cannot be compared with those "
                 f"at base one by one. Use a sweep."
             )
-        check_axis(scenario, axis)
         value = value_of(scenario, axis.path)
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             raise ScenarioError(f"{where}: {_why_no_number(axis.path, value)}")

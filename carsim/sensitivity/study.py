@@ -26,7 +26,7 @@ from carsim.sensitivity.patients import patient_prcc
 from carsim.sensitivity.ranks import prcc
 from carsim.sweep import Sweep, variables_of
 from carsim.sweep import run as run_sweep
-from carsim.sweep.axes import unit_of, words_of
+from carsim.sweep.axes import check_axis, unit_of, words_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -98,6 +98,7 @@ class Study:
             raise ScenarioError(unknown("method", str(self.method), METHODS, "sensitivity"))
         self._check_outputs()
         if self.factors:
+            self._check_factors()
             self._check_samples()
         else:
             self._check_patients()
@@ -286,6 +287,14 @@ class Study:
                 f"sensitivity.outputs: two outputs are called '{twice[0]}'. Give one of them "
                 f"another name."
             )
+
+    def _check_factors(self) -> None:
+        """Try the factors out here, where their number is known, and not as axes of the sweep."""
+        for number, axis in enumerate(self.factors):
+            try:
+                check_axis(self.scenario, axis)
+            except ScenarioError as error:
+                raise ScenarioError(f"sensitivity.factors[{number}]: {error}") from error
 
     def _check_samples(self) -> None:
         if self.method == "one_at_a_time":

@@ -97,17 +97,18 @@ def test_whiskers_are_the_intervals_and_values_of_the_factors_stand_beyond_them(
     places = {name: text.xy[0] for name, text in texts.items()}  # type: ignore[attr-defined]
     assert places["0 days"] == pytest.approx(0.51)
     assert places["548 days"] == pytest.approx(0.19)
-    assert texts["548 days"].get_ha() == "right" and texts["0 days"].get_ha() == "left"  # noqa: PT018
+    assert texts["548 days"].get_horizontalalignment() == "right"
+    assert texts["0 days"].get_horizontalalignment() == "left"
     assert places["0.5"] == pytest.approx(0.29)
     assert texts["0.5"].xy[1] > texts["1.5"].xy[1]  # type: ignore[attr-defined]
     # Of what changes nothing, low stands at the left.
-    assert texts["1 pg/mL/day"].get_ha() == "right"
-    assert texts["3 pg/mL/day"].get_ha() == "left"
+    assert texts["1 pg/mL/day"].get_horizontalalignment() == "right"
+    assert texts["3 pg/mL/day"].get_horizontalalignment() == "left"
 
 
 def test_values_lie_inside_the_axes_and_off_the_bars() -> None:
     ax = plots.sensitivity_bars(make(), "peak")
-    ax.figure.canvas.draw()  # type: ignore[union-attr]
+    ax.figure.canvas.draw()
     inside = ax.get_window_extent()
     boxes = [text.get_window_extent() for text in ax.texts]
     for box in boxes:

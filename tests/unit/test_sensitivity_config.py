@@ -167,7 +167,7 @@ def test_only_what_the_outputs_need_is_computed(folder: Path) -> None:
         (SOBOL.replace("low = 5.0", "low = 50.0"), r"sensitivity.factors\[0\]: .*below high"),
         (
             SOBOL.replace("parameters.ka", "parameters.kaa"),
-            r"sensitivity: axis 'parameters.kaa' at 0.5: .*Did you mean 'ka'",
+            r"sensitivity.factors\[1\]: axis 'parameters.kaa' at 0.5: .*Did you mean 'ka'",
         ),
         (SOBOL.replace('name = "amount"', 'name = "left"'), r"the name 'left' is taken"),
         (
