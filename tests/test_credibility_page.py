@@ -6,6 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -24,6 +25,8 @@ def test_blocks_run_and_say_what_the_page_says(
     page = (repository / "docs" / "credibility.md").read_text(encoding="utf-8")
     drawn = re.findall(r"\(images/credibility/(\w+)\.png\)", page)
     assert list(figures) == drawn
+    for axes in figures.values():
+        plt.close(axes.figure)
     for name in drawn:
         assert (repository / "docs" / "images" / "credibility" / f"{name}.png").is_file()
 

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from carsim import plots
@@ -47,6 +48,11 @@ def make() -> xr.Dataset:
     )
 
 
+def drawn(found: xr.Dataset) -> Axes:
+    """Its bars on axes of the size that pyplot makes."""
+    return plots.sensitivity_bars(found, "peak", ax=Figure(layout="constrained").subplots())
+
+
 def bars(ax: Axes) -> dict[str, list[Rectangle]]:
     """Bars of the low and of the high ends, from the bottom up."""
     found: dict[str, list[Rectangle]] = {}
@@ -57,7 +63,7 @@ def bars(ax: Axes) -> dict[str, list[Rectangle]]:
 
 
 def test_bars_go_from_base_to_both_ends_and_the_largest_swing_is_on_top() -> None:
-    ax = plots.sensitivity_bars(make(), "peak")
+    ax = drawn(make())
     assert [text.get_text() for text in ax.get_yticklabels()] == [
         "Nothing",
         "Depth",
@@ -84,7 +90,7 @@ def test_bars_go_from_base_to_both_ends_and_the_largest_swing_is_on_top() -> Non
 
 
 def test_whiskers_are_the_intervals_and_values_of_the_factors_stand_beyond_them() -> None:
-    ax = plots.sensitivity_bars(make(), "peak")
+    ax = drawn(make())
     whiskers = [each for each in ax.collections if isinstance(each, LineCollection)]
     ends = [[segment[:, 0].tolist() for segment in each.get_segments()] for each in whiskers]
     assert ends[0][3] == pytest.approx([0.49, 0.51])
@@ -107,7 +113,7 @@ def test_whiskers_are_the_intervals_and_values_of_the_factors_stand_beyond_them(
 
 
 def test_values_lie_inside_the_axes_and_off_the_bars() -> None:
-    ax = plots.sensitivity_bars(make(), "peak")
+    ax = drawn(make())
     ax.figure.canvas.draw()
     inside = ax.get_window_extent()
     boxes = [text.get_window_extent() for text in ax.texts]
@@ -123,7 +129,7 @@ def test_one_patient_has_no_whiskers() -> None:
     found = make()
     for name in ("change_low", "change_high", "swing"):
         found[f"{name}_lower"][:] = found[f"{name}_upper"][:] = np.nan
-    ax = plots.sensitivity_bars(found, "peak")
+    ax = drawn(found)
     assert len(ax.texts) == 8
     assert "95 % interval of the change" not in ax.get_legend_handles_labels()[1]
 
@@ -131,5 +137,7 @@ def test_one_patient_has_no_whiskers() -> None:
 def test_figures_are_written_and_the_map_compares_within_an_output(tmp_path: Path) -> None:
     written = plots.write_sensitivity_figures(make(), tmp_path)
     assert [path.name for path in written] == ["tornado.png", "map.png"]
-    texts = [text.get_text() for text in plots.sensitivity_map(make()).texts]
+    texts = [
+        text.get_text() for text in plots.sensitivity_map(make(), ax=Figure().subplots()).texts
+    ]
     assert texts == ["1.00", "0.23", "0.17", "0.00"]
