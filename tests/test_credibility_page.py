@@ -6,6 +6,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -24,6 +25,8 @@ def test_blocks_run_and_say_what_the_page_says(
     page = (repository / "docs" / "credibility.md").read_text(encoding="utf-8")
     drawn = re.findall(r"\(images/credibility/(\w+)\.png\)", page)
     assert list(figures) == drawn
+    for axes in figures.values():
+        plt.close(axes.figure)
     for name in drawn:
         assert (repository / "docs" / "images" / "credibility" / f"{name}.png").is_file()
 
@@ -39,6 +42,13 @@ def test_blocks_run_and_say_what_the_page_says(
         {"receptor": 1.0, "bound": 1.0},
     ]
     assert not names["sensitivities"].why.values.any()
+    changes = names["one_by_one"].sel(output="hbv_reactivation")
+    assert changes.pairs_swing.values.tolist() == [499] * 3
+    duration = changes.sel(factor="entecavir_duration")
+    risks = [float(changes.at_base), float(duration.at_low), float(duration.at_high)]
+    assert [round(100.0 * risk) for risk in risks] == [2, 12, 0]
+    assert risks[2] == 0.0 < float(duration.swing_lower)
+    assert changes.swing_lower.values.tolist()[1:] == [0.0, 0.0]
     indices = names["global_indices"].sel(output="leukemia_median")
     total = indices.total_order.to_pandas()
     assert set(total.sort_values().index[-2:]) == {"tau_C", "rho_C"}

@@ -21,6 +21,16 @@ COLUMNS = {
     "sobol": ("total_order", (("total", "total_order"), ("first", "first_order"))),
     "morris": ("mu_star", (("mu*", "mu_star"), ("mu", "mu"), ("sigma", "sigma"))),
     "prcc": ("prcc", (("prcc", "prcc"), ("p", "p_value"))),
+    "one_at_a_time": (
+        "swing",
+        (
+            ("swing", "swing"),
+            ("at low", "at_low"),
+            ("at high", "at_high"),
+            ("change to low", "change_low"),
+            ("change to high", "change_high"),
+        ),
+    ),
     "local": ("elasticity", (("elasticity", "elasticity"), ("derivative", "sensitivity"))),
 }
 
@@ -44,9 +54,9 @@ def sensitivity(
 ) -> None:
     """Say which factors of a table [sensitivity] decide its outputs.
 
-    Sobol indices, Morris' elementary effects or partial rank correlations of endpoints, or local
-    sensitivities. Writes sensitivity.nc (netCDF4), config.toml and figures into a folder. Numbers
-    do not depend on the number of threads.
+    Sobol indices, Morris' elementary effects or partial rank correlations of endpoints, their
+    changes by one factor at a time, or local sensitivities. Writes sensitivity.nc (netCDF4),
+    config.toml and figures into a folder. Numbers do not depend on the number of threads.
     """
     import dataclasses
     from pathlib import Path
@@ -106,7 +116,8 @@ def print_sensitivity(dataset: xr.Dataset) -> None:
     for output in dataset.output.values:
         one = dataset.sel(output=output)
         unit = str(one.output_unit.values)
-        click.echo(f"{output}: {one.output_words.values}" + _in_unit(unit))
+        base = f"; base {float(one.at_base):.3g}" if "at_base" in one else ""
+        click.echo(f"{output}: {one.output_words.values}" + _in_unit(unit) + base)
         size = np.abs(one[ranking].values)
         order = np.argsort(-np.where(np.isfinite(size), size, -1.0), kind="stable")
         rows = [
@@ -134,12 +145,17 @@ def _cell(one: xr.Dataset, name: str, k: int) -> str:
     if f"{name}_lower" not in one:
         return f"{value:{form}}"
     low, high = float(one[f"{name}_lower"][k]), float(one[f"{name}_upper"][k])
+    if math.isnan(low):  # of one patient
+        return f"{value:{form}}"
     return f"{value:{form}} ({low:{form}} to {high:{form}})".replace("-0.000", "0.000")
 
 
 def _what(one: xr.Dataset, k: int) -> str:
     words, unit = str(one.factor_words.values[k]), str(one.factor_unit.values[k])
-    return words + _in_unit(unit)
+    if "factor_base" not in one:
+        return words + _in_unit(unit)
+    low, base, high = (float(one[f"factor_{name}"][k]) for name in ("low", "base", "high"))
+    return f"{words}{_in_unit(unit)}: {number(low)} to {number(high)}, base {number(base)}"
 
 
 def _in_unit(unit: str) -> str:

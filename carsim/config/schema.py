@@ -146,7 +146,7 @@ class SensitivityOutputTable(Table):
 class SensitivityTable(Table):
     """``[sensitivity]``: which factors decide which outputs."""
 
-    method: Literal["sobol", "morris", "prcc", "local"]
+    method: Literal["sobol", "morris", "prcc", "one_at_a_time", "local"]
     samples: Annotated[int, Field(ge=1, le=10**9)] | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
     factors: list[AxisTable] = []

@@ -14,7 +14,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
-from carsim.plots.theme import COLORS, LIMIT, axes_of, capital, house_style, letters, unit_text
+from carsim.plots.ends import draw_ends
+from carsim.plots.theme import (
+    COLORS,
+    LIMIT,
+    axes_of,
+    capital,
+    house_style,
+    legend_below,
+    letters,
+    unit_text,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,6 +54,8 @@ class _Kind:
         Label of the axis.
     signed : bool
         Whether the sign means something.
+    has_unit : bool
+        Whether the bars are in the unit of the output, so that outputs do not compare.
     second, first_words, second_words : str
         Variable of the narrower bars below and words for both kinds; empty for one kind of bar.
     map_words : str
@@ -57,6 +69,7 @@ class _Kind:
     second: str = ""
     first_words: str = ""
     second_words: str = ""
+    has_unit: bool = False
 
 
 _KINDS = {
@@ -77,6 +90,14 @@ _KINDS = {
         "sigma",
         "mean absolute effect µ*",
         "standard deviation of effects σ",
+        has_unit=True,
+    ),
+    "one_at_a_time": _Kind(
+        "swing",
+        "Output with the factor at its ends",
+        False,
+        "Swing, relative to the output's largest",
+        has_unit=True,
     ),
     "prcc": _Kind("prcc", "Partial rank correlation", True, "Partial rank correlation"),
     "local": _Kind(
@@ -92,6 +113,9 @@ def sensitivity_bars(
     found: xr.Dataset, output: str, *, most: int = MOST_BARS, ax: Axes | None = None
 ) -> Axes:
     """Draw the indices of one output as bars with intervals, the largest on top.
+
+    Of one factor at a time: the classic tornado, from the output at the low end of each factor to
+    that at its high end.
 
     Parameters
     ----------
@@ -126,16 +150,19 @@ def sensitivity_bars(
             ax.set_axis_off()
             return ax
         places = np.arange(len(order), dtype=np.float64)
-        if kind.second:
+        if "at_base" in chosen:
+            draw_ends(ax, chosen, order, places)
+        elif kind.second:
             _bars(ax, chosen, kind.ranked, order, places + 0.19, COLORS[0], kind.first_words)
             _bars(ax, chosen, kind.second, order, places - 0.19, LIGHT, kind.second_words)
             ax.legend(loc="lower right")
         elif kind.signed:
             colors = [COLORS[1] if values[k] > 0.0 else COLORS[0] for k in order]
             _bars(ax, chosen, kind.ranked, order, places, colors, "", height=0.7)
-        ax.axvline(0.0, color=LIMIT, linewidth=0.8)
+        if "at_base" not in chosen:
+            ax.axvline(0.0, color=LIMIT, linewidth=0.8)
         ax.set_yticks(places, [_factor(chosen, k) for k in order])
-        unit = unit_text(str(chosen.output_unit.values)) if kind.ranked == "mu_star" else ""
+        unit = unit_text(str(chosen.output_unit.values)) if kind.has_unit else ""
         ax.set_xlabel(f"{kind.words} ({unit})" if unit else kind.words)
         ax.margins(y=0.02)
     return ax
@@ -162,7 +189,7 @@ def sensitivity_map(found: xr.Dataset, *, most: int = MOST_ROWS, ax: Axes | None
     """
     kind = _kind(found)
     values = np.array(found[kind.ranked].transpose("factor", "output").values)
-    if kind.ranked == "mu_star":
+    if kind.has_unit:
         # Outputs have units of their own; within each, factors compare.
         largest = np.nanmax(np.where(np.isfinite(values), values, 0.0), axis=0)
         values = values / np.where(largest > 0.0, largest, np.nan)
@@ -245,12 +272,12 @@ def write_sensitivity_figures(found: xr.Dataset, directory: Path | str) -> list[
                 ax.set_xlim(limits[:, 0].min(), limits[:, 1].max())
         legend = panels[0].get_legend()
         if legend is not None:  # once for all, where it cannot lie on a bar
-            handles, labels = panels[0].get_legend_handles_labels()
+            handles, _ = panels[0].get_legend_handles_labels()
             for ax in panels[: len(names)]:
                 own = ax.get_legend()
                 if own is not None:
                     own.remove()
-            figure.legend(handles, labels, loc="outside lower center", ncols=2)
+            legend_below(figure, handles)
         for ax in panels[len(names) :]:
             ax.remove()
         if len(names) > 1:

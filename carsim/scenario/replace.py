@@ -1,4 +1,4 @@
-"""One value of a frozen tree changed by its dotted path."""
+"""One value of a frozen tree read or changed by its dotted path."""
 
 from __future__ import annotations
 
@@ -47,6 +47,36 @@ def replaced(tree: object, path: str, value: object, where: str = "scenario") ->
     raise ScenarioError(
         f"{where} is {type(tree).__name__} and has no part {path!r}. Replace {where} as a whole."
     )
+
+
+def value_at(tree: object, path: str) -> object:
+    """Read one value of a tree of dataclasses, mappings and tuples.
+
+    Parameters
+    ----------
+    tree : dataclass, mapping or tuple
+        What holds the value.
+    path : str
+        As for `replaced`.
+
+    Returns
+    -------
+    object
+        None where nothing is at the path.
+    """
+    if not path:
+        return tree
+    if isinstance(tree, Mapping):
+        keys = [key for key in tree if f"{path}.".startswith(f"{key}.")]
+        key = max(keys, key=len, default=None)
+        return None if key is None else value_at(tree[key], path[len(key) + 1 :])
+    first, _, rest = path.partition(".")
+    if isinstance(tree, tuple):
+        inside = first.isdecimal() and int(first) < len(tree)
+        return value_at(tree[int(first)], rest) if inside else None
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        return value_at(fields_of(tree).get(first), rest)
+    return None
 
 
 def _in_dataclass(tree: Any, path: str, value: object, where: str) -> Any:

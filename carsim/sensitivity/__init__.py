@@ -1,8 +1,8 @@
 """Which assumptions decide: global sensitivity of any endpoint, and local where it exists.
 
-Sobol indices and elementary effects of the statistics of a population over factors, partial rank
-correlations over factors or over the patients themselves. Every result is one Dataset over
-``factor`` and ``output`` whose attributes rebuild the study.
+Sobol indices, elementary effects and one-at-a-time changes of the statistics of a population over
+factors, partial rank correlations over factors or over the patients themselves. Every result is one
+Dataset over ``factor`` and ``output`` whose attributes rebuild the study.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from carsim.sensitivity.designs import MorrisTrajectories, Saltelli, design_hash
 from carsim.sensitivity.effects import morris
 from carsim.sensitivity.indices import sobol
 from carsim.sensitivity.local import LocalStudy, Moment
+from carsim.sensitivity.one_at_a_time import OneAtATime
 from carsim.sensitivity.outputs import Output
 from carsim.sensitivity.patients import patient_prcc
 from carsim.sensitivity.ranks import prcc
@@ -22,6 +23,7 @@ __all__ = [
     "LocalStudy",
     "Moment",
     "MorrisTrajectories",
+    "OneAtATime",
     "Output",
     "Saltelli",
     "Study",

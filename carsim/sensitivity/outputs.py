@@ -78,13 +78,23 @@ class Output:
         float64 array, shape (n_points,)
             Not yet on the output's scale.
         """
+        whole = not np.isnan(values).any()  # the functions that expect NaN are far slower
         if self.statistic == "median":
-            found = np.nanmedian(values, axis=-1)
+            found = (np.median if whole else np.nanmedian)(values, axis=-1)
         elif self.statistic == "percentile":
-            found = np.nanpercentile(values, self.percentile or 0.0, axis=-1)
+            percentile = np.percentile if whole else np.nanpercentile
+            found = percentile(values, self.percentile or 0.0, axis=-1)
         else:
             found = np.nanmean(values, axis=-1)
         return np.asarray(found, dtype=np.float64)
+
+    def scaled(self, statistic: Array) -> Array:
+        """Put a statistic on the output's scale; what has no logarithm is not finite."""
+        return np.log10(statistic) if self.scale == "log" else statistic
+
+    def rows(self, swept: xr.Dataset) -> Array:
+        """Values of the variable, shape (n_points, n_patients), also of but one patient."""
+        return _rows(swept[self.variable])
 
     def described(self, variable: xr.DataArray) -> Label:
         """Words and unit of the statistic.
@@ -101,10 +111,7 @@ class Output:
             words = f"median {words}"
         elif self.statistic == "percentile":
             words = f"{self.percentile:g}th percentile of {words}"
-        elif unit == "1" and set(np.unique(variable.values[np.isfinite(variable.values)])) <= {
-            0.0,
-            1.0,
-        }:
+        elif is_event(variable):
             words = f"risk of {words}"
         else:
             words = f"mean {words}"
@@ -115,6 +122,21 @@ class Output:
 
     def _fail(self, what: str) -> ScenarioError:
         return ScenarioError(f"output '{self.variable}': {what}")
+
+
+def is_event(variable: xr.DataArray) -> bool:
+    """Whether a variable over patients says yes or no (1 or 0), so that its mean is a risk.
+
+    Parameters
+    ----------
+    variable : xarray.DataArray
+        With the attribute ``carsim_units``.
+    """
+    values = variable.values[np.isfinite(variable.values)]
+    return str(variable.attrs.get("carsim_units", "1")) == "1" and set(np.unique(values)) <= {
+        0.0,
+        1.0,
+    }
 
 
 def reduced(
@@ -136,7 +158,7 @@ def reduced(
     ScenarioError
         A point where no patient has a value, or one without a logarithm; it is named.
     """
-    values = _rows(swept[output.variable])
+    values = output.rows(swept)
     n = np.isfinite(values).sum(axis=1)
     empty = np.flatnonzero(n == 0)
     if empty.size:
@@ -155,8 +177,7 @@ def reduced(
                 f"sensitivity: {_place(bad, points)} output '{output.name}' is {found[bad[0]]:g} "
                 f"and has no logarithm. Use scale = 'linear'."
             )
-        found = np.log10(found)
-    return found, n
+    return output.scaled(found), n
 
 
 def _rows(variable: xr.DataArray) -> Array:

@@ -12,12 +12,15 @@ from carsim.model import Model
 from carsim.scenario.encoding import decode
 from carsim.sensitivity.designs import MorrisTrajectories, Saltelli
 from carsim.sensitivity.local import LocalStudy, Moment
+from carsim.sensitivity.one_at_a_time import OneAtATime
 from carsim.sensitivity.outputs import Output
 from carsim.sensitivity.study import Study
 from carsim.sweep import rebuild_sweep
 
 _CLASSES: dict[str, type] = {kind.__name__: kind for kind in (Output, Moment)}
-_DESIGNS: dict[str, type] = {kind.__name__: kind for kind in (Saltelli, MorrisTrajectories)}
+_DESIGNS: dict[str, type] = {
+    kind.__name__: kind for kind in (Saltelli, MorrisTrajectories, OneAtATime)
+}
 
 
 def rebuild_study(

@@ -20,17 +20,18 @@ from carsim.sensitivity.designs import MorrisTrajectories, Saltelli, design_hash
 from carsim.sensitivity.effects import morris
 from carsim.sensitivity.frame import Label
 from carsim.sensitivity.indices import sobol
+from carsim.sensitivity.one_at_a_time import OneAtATime, at_own_values, one_at_a_time
 from carsim.sensitivity.outputs import Output, reduced
 from carsim.sensitivity.patients import patient_prcc
 from carsim.sensitivity.ranks import prcc
 from carsim.sweep import Sweep, variables_of
 from carsim.sweep import run as run_sweep
-from carsim.sweep.axes import unit_of, words_of
+from carsim.sweep.axes import check_axis, unit_of, words_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-METHODS = ("sobol", "morris", "prcc")
+METHODS = ("sobol", "morris", "prcc", "one_at_a_time")
 DESIGNS: dict[str, type[Sampled]] = {
     "sobol": Saltelli,
     "morris": MorrisTrajectories,
@@ -42,7 +43,7 @@ FEWEST_ROWS = 4
 
 @dataclass(frozen=True)
 class Study:
-    """Global sensitivity of a population's outputs to factors.
+    """Sensitivity of a population's outputs to factors.
 
     All points have the same virtual patients (common random numbers), so that an output is a
     function of the factors alone.
@@ -51,8 +52,9 @@ class Study:
     ----------
     scenario : Scenario
         Model, values, therapy, population and solver.
-    method : {"sobol", "morris", "prcc"}
-        Sobol indices, elementary effects, or partial rank correlations.
+    method : {"sobol", "morris", "prcc", "one_at_a_time"}
+        Sobol indices, elementary effects, partial rank correlations, or each factor alone at both
+        ends of its range, all others at the scenario's own values.
     outputs : sequence of Output
         What of the endpoints and metrics is looked at.
     factors : sequence of Axis, optional
@@ -63,7 +65,8 @@ class Study:
     samples : int, optional
         Sobol: rows of the base table, a power of two; the model is evaluated at
         ``samples * (n_factors + 2)`` points. Morris: trajectories of ``n_factors + 1`` points.
-        PRCC: points of a Latin hypercube. Not without factors: the population has a size.
+        PRCC: points of a Latin hypercube. Not without factors: the population has a size. Not one
+        factor at a time: that takes ``2 * n_factors + 1`` points.
     seed : int, optional
         Seed of the points and of the bootstrap. The patients have their own, the population's.
     title, config, overrides
@@ -95,6 +98,7 @@ class Study:
             raise ScenarioError(unknown("method", str(self.method), METHODS, "sensitivity"))
         self._check_outputs()
         if self.factors:
+            self._check_factors()
             self._check_samples()
         else:
             self._check_patients()
@@ -131,7 +135,8 @@ class Study:
         Returns
         -------
         xarray.Dataset
-            As of `carsim.sensitivity.sobol`, `morris`, `prcc` or `patient_prcc`. With factors also
+            As of `carsim.sensitivity.sobol`, `morris`, `prcc`, `patient_prcc` or
+            `carsim.sensitivity.one_at_a_time.one_at_a_time`. With factors also
             over ``point``: ``factor_value``, ``value``, ``n_patients`` that are in it, and
             ``failed``. The attributes rebuild the study (`carsim.sensitivity.rebuild_study`).
 
@@ -146,7 +151,7 @@ class Study:
         if isinstance(design, Sampled):
             design.columns(np.arange(1))  # a missing package is missed before the simulations
         swept = run_sweep(self.sweep, progress=progress)
-        if isinstance(design, Sampled):
+        if self.factors:
             found = self._over_points(swept, design)
         else:
             found = self._over_patients(swept)
@@ -165,6 +170,8 @@ class Study:
     def _design(self) -> Design:
         if not self.factors:
             return Single()
+        if self.method == "one_at_a_time":
+            return at_own_values(self.scenario, self.factors)
         assert self.samples is not None
         return DESIGNS[self.method](self.factors, self.samples, self.seed)
 
@@ -182,7 +189,7 @@ class Study:
             ),
         )
 
-    def _over_points(self, swept: xr.Dataset, design: Sampled) -> xr.Dataset:
+    def _over_points(self, swept: xr.Dataset, design: Design) -> xr.Dataset:
         points = {axis.name: swept[axis.name].values for axis in self.factors}
         values, counts, labels = {}, [], []
         for output in self.outputs:
@@ -193,6 +200,8 @@ class Study:
             found = sobol(design, values)
         elif isinstance(design, MorrisTrajectories):
             found = morris(design, values)
+        elif isinstance(design, OneAtATime):
+            found = one_at_a_time(design, swept, self.outputs, values, seed=self.seed)
         else:
             found = prcc(points, values)
         own = dict(found.attrs)
@@ -201,7 +210,8 @@ class Study:
         own["versions"] = json.dumps(both)
         own["title"] = f"{found.attrs['title']}: {swept.attrs['title']}"
         own |= {"simulations": self.sweep.n_trajectories, "points": design.size}
-        own |= {"design_seed": self.seed, "design_hash": design_hash(design.shares)}
+        if isinstance(design, Sampled):
+            own |= {"design_seed": self.seed, "design_hash": design_hash(design.shares)}
         return self._with_points(found, swept, values, counts, labels).assign_attrs(
             {**swept.attrs, **own}
         )
@@ -278,7 +288,23 @@ class Study:
                 f"another name."
             )
 
+    def _check_factors(self) -> None:
+        """Try the factors out here, where their number is known, and not as axes of the sweep."""
+        for number, axis in enumerate(self.factors):
+            try:
+                check_axis(self.scenario, axis)
+            except ScenarioError as error:
+                raise ScenarioError(f"sensitivity.factors[{number}]: {error}") from error
+
     def _check_samples(self) -> None:
+        if self.method == "one_at_a_time":
+            if self.samples is not None:
+                raise ScenarioError(
+                    f"sensitivity.samples: {self.samples} is given, but one_at_a_time takes "
+                    f"{2 * len(self.factors) + 1} points: base, and both ends of each factor. "
+                    f"Remove it."
+                )
+            return
         if self.samples is None:
             raise ScenarioError(
                 "sensitivity.samples: say how many, for example samples = 64. More make the "

@@ -13,6 +13,7 @@ from carsim.design.axis import Column
 from carsim.errors import CarsimError, ScenarioError, unknown
 from carsim.scenario import Scenario
 from carsim.scenario.replace import replaced as put
+from carsim.scenario.replace import value_at
 from carsim.therapy import Item
 from carsim.therapy.values import FloatArray, per_patient_fields
 
@@ -109,6 +110,28 @@ def check_axis(scenario: Scenario, axis: Axis) -> None:
             replaced(scenario, axis.path, value)
         except CarsimError as error:
             raise ScenarioError(f"axis '{axis.path}' at {value!r}: {error}") from error
+
+
+def value_of(scenario: Scenario, path: str) -> object:
+    """Value that the scenario itself gives to what an axis varies.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Scenario of the sweep.
+    path : str
+        Path of the axis.
+
+    Returns
+    -------
+    object
+        Of a parameter also that of its variants or of the model; None where nothing is given.
+    """
+    family, _, rest = path.partition(".")
+    names = scenario.model.parameter_names
+    if family == "parameters" and rest in names and rest not in scenario.parameters:
+        return float(scenario.model.parameter_values({}, scenario.variants)[0, names.index(rest)])
+    return value_at(scenario, path)
 
 
 def unit_of(scenario: Scenario, path: str) -> str:

@@ -342,7 +342,7 @@ def _study(method: str, samples: int | None, factors: bool = True) -> str:
         table += (
             "[[sensitivity.factors]]\npath = 'parameters.decay'\nlow = 0.01\nhigh = 0.1\n"
             "scale = 'log'\nname = 'decay'\nlabel = 'loss of cells'\n"
-            "[[sensitivity.factors]]\npath = 'parameters.kill'\nlow = 0.1\nhigh = 0.9\n"
+            "[[sensitivity.factors]]\npath = 'parameters.kill'\nlow = 0.01\nhigh = 0.9\n"
         )
     output = "[[sensitivity.outputs]]\nvariable = 'peak'\n"
     high = "statistic = 'percentile'\npercentile = 90.0\nscale = 'log'\nname = 'high'\n"
@@ -394,6 +394,7 @@ SYNTHETIC = {
     "indices": HEAD + POPULATION + _study("sobol", 4),
     "effects": HEAD + POPULATION + _study("morris", 3),
     "correlations": HEAD + POPULATION + _study("prcc", 12),
+    "one at a time": HEAD + POPULATION + _study("one_at_a_time", None),
     "patients": HEAD + POPULATION.replace("size = ", "size = 5") + _study("prcc", None, False),
     "like": LIKE,
     "events": EVENTS,

@@ -70,6 +70,8 @@ percentile = 90
 scale = "log"
 """
 
+ONE_AT_A_TIME = SOBOL.replace('"sobol"\nsamples = 8', '"one_at_a_time"')
+
 PATIENTS = """
 [sensitivity]
 method = "prcc"
@@ -105,7 +107,8 @@ values = [1.0, 2.0]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     source = Path(__file__).with_name("one_compartment.py").read_text()
     (tmp_path / "body.py").write_text(source)
-    for name, text in (("sobol", SOBOL), ("patients", PATIENTS), ("local", LOCAL)):
+    texts = {"sobol": SOBOL, "patients": PATIENTS, "local": LOCAL, "ends": ONE_AT_A_TIME}
+    for name, text in texts.items():
         (tmp_path / f"{name}.toml").write_text(BASE + text)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -164,7 +167,7 @@ def test_only_what_the_outputs_need_is_computed(folder: Path) -> None:
         (SOBOL.replace("low = 5.0", "low = 50.0"), r"sensitivity.factors\[0\]: .*below high"),
         (
             SOBOL.replace("parameters.ka", "parameters.kaa"),
-            r"sensitivity: axis 'parameters.kaa' at 0.5: .*Did you mean 'ka'",
+            r"sensitivity.factors\[1\]: axis 'parameters.kaa' at 0.5: .*Did you mean 'ka'",
         ),
         (SOBOL.replace('name = "amount"', 'name = "left"'), r"the name 'left' is taken"),
         (
@@ -189,6 +192,26 @@ def test_only_what_the_outputs_need_is_computed(folder: Path) -> None:
         (LOCAL.replace("parameters.ka", "start"), r"factors\[0\].path: 'start' has no derivative"),
         (LOCAL.replace('ka"', 'ka"\nlow = 1.0'), r"factors\[0\].low: a local sensitivity is taken"),
         (LOCAL.replace('local"', 'local"\nseed = 0'), r"sensitivity.seed: a derivative needs no"),
+        (
+            ONE_AT_A_TIME.replace("seed = 1", "samples = 8"),
+            r"sensitivity.samples: 8 is given, but one_at_a_time takes 5 points",
+        ),
+        (
+            ONE_AT_A_TIME.replace("low = 5.0", "low = 12.0"),
+            r"sensitivity.factors\[0\]: axis '.*amount': .* own value is 10, outside low = 12",
+        ),
+        (
+            ONE_AT_A_TIME.replace("low = 5.0\nhigh = 15.0", "values = [5.0, 15.0]"),
+            r"sensitivity.factors\[0\]: .* Give low and high in place of values",
+        ),
+        (
+            ONE_AT_A_TIME.replace("parameters.ka", "initial.depot"),
+            r"sensitivity.factors\[1\]: .*gives no value to start from",
+        ),
+        (
+            ONE_AT_A_TIME.replace("low = 5.0", "base = 5.0\nlow = 5.0"),
+            r"sensitivity.factors\[0\].base: unknown key",
+        ),
         (LOCAL + 'statistic = "mean"\n', r"outputs\[0\].statistic: a local sensitivity is that of"),
     ],
 )
@@ -255,6 +278,37 @@ def test_patients_and_derivatives_on_the_command_line(folder: Path) -> None:
     (line,) = [line.split() for line in result.output.splitlines() if line.startswith("  ka ")]
     assert line[:2] == ["ka", "-1.5"]
     assert (folder / "l/tornado.png").is_file()
+
+
+def test_one_factor_at_a_time_on_the_command_line(folder: Path) -> None:
+    text = (folder / "ends.toml").read_text()
+    # The population's ka is a distribution around 1.5; the factor moves its center.
+    assert "ka = { distribution" in text
+    result = carsim("ends.toml", "--threads", "1")
+    assert result.exit_code == 0, result.output
+    assert "5 cells x 12 patients = 60 trajectories" in result.output
+    written = sorted(path.name for path in (folder / "results/ends").iterdir())
+    assert written == ["config.toml", "map.png", "sensitivity.nc", "tornado.png"]
+    with xr.open_dataset(folder / "results/ends/sensitivity.nc", engine="h5netcdf") as dataset:
+        study = rebuild_study(dataset.attrs)
+        study = dataclasses.replace(study, scenario=study.scenario.replace("solver.threads", 2))
+        xr.testing.assert_equal(study.run().drop_vars("why"), dataset.drop_vars("why").load())
+        one = dataset.sel(output="left").sortby("swing", ascending=False).load()
+    assert one.factor.values.tolist() == ["ka", "amount"]
+    lines = result.output.splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("left: mean drug in the gut"))
+    assert lines[start].endswith(f"; base {float(one.at_base):.3g}")
+    rows = [" ".join(line.split()) for line in lines[start + 2 : start + 4]]
+    for row, name in zip(rows, one.factor.values, strict=True):
+        here = one.sel(factor=name)
+        assert row.startswith(
+            f"{name} {float(here.swing):.3g} ({float(here.swing_lower):.3g} to "
+            f"{float(here.swing_upper):.3g}) {float(here.at_low):.3g} {float(here.at_high):.3g} "
+            f"{float(here.change_low):.3g} ("
+        )
+    assert rows[1].endswith("amount of the tablet, mg: 5 to 15, base 10")
+    found = CliRunner().invoke(main, ("check", "ends.toml"))
+    assert "sensitivity by one_at_a_time: 5 cells x 12 patients" in found.output
 
 
 @pytest.mark.parametrize(
