@@ -103,9 +103,7 @@ def describe(config: Config) -> list[str]:
     if config.sweep is not None:
         from carsim.sweep import estimate
 
-        sizes = estimate(config.sweep)
-        sizes.check_number()
-        lines.extend(sizes.lines())
+        lines.extend(estimate(config.sweep).lines())
     elif scenario.population is not None:
         lines.append(f"{scenario.population.size:,} patients")
     return lines

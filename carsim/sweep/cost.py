@@ -13,7 +13,6 @@ from carsim.sweep.memory import available_memory, spelled
 from carsim.sweep.plan import bytes_in_flight, make_plan
 from carsim.sweep.sweep import Sweep
 
-MOST_TRAJECTORIES = 10**9
 SHARE_OF_MEMORY = 0.8
 #: Bytes of status, steps and rejected steps of a trajectory.
 BOOKKEEPING = 2 + 4 + 4
@@ -63,7 +62,6 @@ class Estimate:
         ScenarioError
             With the numbers.
         """
-        self.check_number()
         needed, available = self.output + self.block, available_memory()
         if needed > SHARE_OF_MEMORY * available:
             raise ScenarioError(
@@ -85,7 +83,6 @@ class Estimate:
         ScenarioError
             With the numbers.
         """
-        self.check_number()
         existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         free = shutil.disk_usage(existing).free
         if self.output > free:
@@ -98,20 +95,6 @@ class Estimate:
             raise ScenarioError(
                 f"sweep: a block needs {spelled(self.block)} of memory, of which "
                 f"{spelled(available_memory())} are available. Give a smaller block_size."
-            )
-
-    def check_number(self) -> None:
-        """Refuse more trajectories than can have been meant.
-
-        Raises
-        ------
-        ScenarioError
-            With the numbers.
-        """
-        if self.trajectories > MOST_TRAJECTORIES:
-            raise ScenarioError(
-                f"sweep: {self.lines()[0]} are more than {MOST_TRAJECTORIES:,}. Use fewer "
-                f"patients or values, or a latin_hypercube or sobol design in place of a grid."
             )
 
 

@@ -13,6 +13,8 @@ from carsim.errors import ScenarioError
 from carsim.scenario import Scenario
 from carsim.sweep.axes import check_axis, is_membership, is_vector
 
+MOST_TRAJECTORIES = 10**9
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -61,6 +63,12 @@ class Sweep:
             raise ScenarioError(
                 "sweep: check_tolerance belongs to a single simulation. Check one cell with it, "
                 "then sweep without."
+            )
+        if self.n_trajectories > MOST_TRAJECTORIES:
+            raise ScenarioError(
+                f"sweep: {self.n_cells:,} cells x {self.n_patients:,} patients = "
+                f"{self.n_trajectories:,} trajectories are more than {MOST_TRAJECTORIES:,}. Use "
+                "fewer patients or values, or a latin_hypercube or sobol design in place of a grid."
             )
         for axis in self.design.axes:
             check_axis(self.scenario, axis)

@@ -200,6 +200,8 @@ def _flaws(said: str, command: str, case: Case) -> Iterator[str]:
         if "time" in names:
             # The span may be right for itself, and too short for what looks beyond it.
             names |= {"therapy", "metrics", "endpoints", "sweep", "outputs", "events"}
+        if "endpoints" in names or "metrics" in names:
+            names.add("sensitivity.outputs")  # where one that is gone is missed
         shown = [re.escape(paragraph(name)) for name in names]
         if not any(re.search(rf"(?<!\w){name}(?!\w)", said) for name in shown):
             yield "unnamed"
