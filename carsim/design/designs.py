@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,24 @@ from carsim.design.axis import Axis, Column
 from carsim.errors import ScenarioError, unknown
 
 Cells: TypeAlias = NDArray[np.int64]
+
+
+def check_distinct(axes: Sequence[Axis], who: str) -> None:
+    """Refuse two axes with one path or one name.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        What is varied.
+    who : str
+        Who asks, for the message.
+    """
+    for what in ("path", "name"):
+        given = [getattr(axis, what) for axis in axes]
+        twice = sorted(item for item, count in Counter(given).items() if count > 1)
+        if twice:
+            advice = "Keep one axis." if what == "path" else "Give one of them another name."
+            raise ScenarioError(f"{who}: two axes have the {what} '{twice[0]}'. {advice}")
 
 
 @dataclass(frozen=True)
@@ -38,14 +57,7 @@ class Design(ABC):
                 f"{self.kind} design: there is no axis. Give at least one, for example "
                 f"Axis('therapy.entecavir.stop', values=[90, 180, 365])."
             )
-        for what in ("path", "name"):
-            given = [getattr(axis, what) for axis in self.axes]
-            twice = sorted({item for item in given if given.count(item) > 1})
-            if twice:
-                advice = "Keep one axis." if what == "path" else "Give one of them another name."
-                raise ScenarioError(
-                    f"{self.kind} design: two axes have the {what} '{twice[0]}'. {advice}"
-                )
+        check_distinct(self.axes, f"{self.kind} design")
 
     @property
     @abstractmethod

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from carsim.design import Axis, Design, LatinHypercube, Sampled, Single
+from carsim.design.designs import check_distinct
 from carsim.endpoints import Endpoint
 from carsim.errors import ScenarioError, unknown
 from carsim.scenario import Scenario
@@ -290,6 +291,7 @@ class Study:
 
     def _check_factors(self) -> None:
         """Try the factors out here, where their number is known, and not as axes of the sweep."""
+        check_distinct(self.factors, "sensitivity.factors")
         for number, axis in enumerate(self.factors):
             try:
                 check_axis(self.scenario, axis)

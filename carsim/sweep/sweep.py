@@ -67,8 +67,9 @@ class Sweep:
         if self.n_trajectories > MOST_TRAJECTORIES:
             raise ScenarioError(
                 f"sweep: {self.n_cells:,} cells x {self.n_patients:,} patients = "
-                f"{self.n_trajectories:,} trajectories are more than {MOST_TRAJECTORIES:,}. Use "
-                "fewer patients or values, or a latin_hypercube or sobol design in place of a grid."
+                f"{self.n_trajectories:,} trajectories are more than {MOST_TRAJECTORIES:,}. Use a "
+                "smaller population.size, fewer values, or a latin_hypercube or sobol design in "
+                "place of a grid."
             )
         for axis in self.design.axes:
             check_axis(self.scenario, axis)
