@@ -206,7 +206,7 @@ def test_a_changed_model_is_a_difference(model: Model, tmp_path: Path) -> None:
 
 def test_a_store_is_not_overwritten_unasked(sweep: Sweep, tmp_path: Path) -> None:
     run_to_store(sweep, tmp_path)
-    with pytest.raises(CarsimError, match=r"holds a sweep already \(1 of 1 blocks\). Go on"):
+    with pytest.raises(CarsimError, match=r"holds a sweep already \(1 blocks are done\). Go"):
         run_to_store(sweep, tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
     remove_store(tmp_path)
@@ -272,6 +272,29 @@ def test_a_damaged_journal_line_costs_its_block_only(sweep: Sweep, tmp_path: Pat
     assert read_status(hurt).digest == read_status(whole).digest
 
 
+def test_a_damaged_first_line_costs_nothing(sweep: Sweep, tmp_path: Path) -> None:
+    run_to_store(sweep, tmp_path, block_size=25)
+    before, journal = files_of(tmp_path), tmp_path / "carsim/journal.jsonl"
+    _, rest = journal.read_bytes().split(b"\n", 1)
+    journal.write_bytes(b"{}\n" + rest)
+    with pytest.raises(CarsimError, match=r"holds a sweep already \(6 blocks are done\)"):
+        run_to_store(sweep, tmp_path)
+    said: list[str] = []
+    run_to_store(sweep, tmp_path, resume=True, say=said.append, progress=interrupt_after(0))
+    assert said[-1] == "the first line of the journal was damaged, and is written again"
+    assert files_of(tmp_path) == before
+    assert damaged_blocks(tmp_path) == []
+
+
+def test_what_is_left_is_not_overwritten_unasked(sweep: Sweep, tmp_path: Path) -> None:
+    run_to_store(sweep, tmp_path)
+    (tmp_path / "carsim/journal.jsonl").unlink()
+    with pytest.raises(CarsimError, match="holds what is left of a sweep, of which no block is"):
+        run_to_store(sweep, tmp_path)
+    run_to_store(sweep, tmp_path, resume=True)
+    assert read_status(tmp_path).digest
+
+
 @given(st.data())
 def test_no_damage_to_a_journal_invents_a_block(data: st.DataObject) -> None:
     entries = [
@@ -308,7 +331,9 @@ def test_a_store_that_was_never_made_whole_is_begun_anew(sweep: Sweep, tmp_path:
     run_to_store(sweep, tmp_path / "whole")
     run_to_store(sweep, tmp_path / "half")
     (tmp_path / "half/carsim/journal.jsonl").write_bytes(b"0123456789abcdef {")
-    shutil.rmtree(tmp_path / "half/peak")
+    shutil.rmtree(tmp_path / "half/peak/c")
+    (tmp_path / "half/peak/zarr.json").rename(tmp_path / "half/peak/zarr.0123.partial")
+    (tmp_path / "half/zarr.4567.partial").write_text("{")
     with pytest.raises(CarsimError, match="is not the folder of a sweep"):
         read_status(tmp_path / "half")
     run_to_store(sweep, tmp_path / "half", resume=True)

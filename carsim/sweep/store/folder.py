@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import CarsimError
-from carsim.sweep.layout import RECORDS, axis_coordinates, layout_of, regions
+from carsim.sweep.layout import RECORDS, Layout, axis_coordinates, layout_of, regions
 from carsim.sweep.plan import Plan, make_plan
 from carsim.sweep.provenance import model_files, provenance
 from carsim.sweep.store.digest import block_digest
@@ -155,7 +155,7 @@ def describe_failures(folder: Path, failed: str) -> None:
         return
     group = json.loads((folder / GROUP).read_text())
     group["attributes"]["failures"] = failed
-    partial = folder / f"{GROUP}.partial"
+    partial = folder / "zarr.failures.partial"
     partial.write_text(json.dumps(group, indent=2))
     _flush(partial)
     os.replace(partial, folder / GROUP)
@@ -163,7 +163,7 @@ def describe_failures(folder: Path, failed: str) -> None:
 
 
 def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
-    """Make a store, empty.
+    """Make a store, empty, in place of one that was not made whole (see `is_begun`).
 
     Parameters
     ----------
@@ -185,11 +185,8 @@ def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
     """
     import zarr
 
-    if (folder / GROUP).exists():
-        # Begun and not made whole; or somebody else's.
-        if "carsim_version" not in attributes_of(folder):
-            raise CarsimError(f"{folder}: holds a Zarr group that is not carsim's. Choose another.")
-        _remove(folder)
+    _remove(folder)  # what was begun and not made whole
+    sweep_partial_files(folder)
     plan = make_plan(sweep, block_size)
     layout = layout_of(sweep)
     folder.mkdir(parents=True, exist_ok=True)
@@ -229,18 +226,33 @@ def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
         file.write_bytes(source)
     for file in folder.rglob("*"):
         _flush(file)
-    Journal(folder / JOURNAL).begin(
-        {
-            "blocks": plan.n_blocks,
-            "dims": list(layout.dims),
-            "shape": list(plan.shape),
-            "chunks": list(plan.chunks),
-            "arrays": list(layout.arrays),
-        }
-    )
+    Journal(folder / JOURNAL).begin(head_of(folder, layout))
     for made in (folder / RECORDS, folder, folder.absolute().parent):
         _flush(made)
     return Store(folder)
+
+
+def head_of(folder: Path, layout: Layout) -> dict[str, Any]:
+    """First line of the journal of a store whose arrays are made.
+
+    Parameters
+    ----------
+    folder : Path
+        The store.
+    layout : Layout
+        Its arrays.
+    """
+    import zarr
+
+    status = zarr.open_array(folder / "status", mode="r", zarr_format=3)
+    plan = Plan(layout.shape, status.chunks)
+    return {
+        "blocks": plan.n_blocks,
+        "dims": list(layout.dims),
+        "shape": list(plan.shape),
+        "chunks": list(plan.chunks),
+        "arrays": list(layout.arrays),
+    }
 
 
 def read_journal(folder: Path) -> Contents:
@@ -277,6 +289,26 @@ def attributes_of(folder: Path) -> dict[str, Any]:
     return found
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether a folder holds the group of a sweep, made whole or not.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder.
+
+    Raises
+    ------
+    CarsimError
+        It holds somebody else's group.
+    """
+    if not (folder / GROUP).exists():
+        return False
+    if "carsim_version" not in attributes_of(folder):
+        raise CarsimError(f"{folder}: holds a Zarr group that is not carsim's. Choose another.")
+    return True
+
+
 def is_store(folder: Path) -> bool:
     """Whether a folder holds a store, whole or in part."""
     return (folder / JOURNAL).is_file()
@@ -284,7 +316,8 @@ def is_store(folder: Path) -> bool:
 
 def sweep_partial_files(folder: Path) -> int:
     """Remove what a killed process left of files that it was writing; return how many."""
-    left = [file for file in folder.glob("*/c/**/*.partial") if file.is_file()]
+    patterns = ("*/c/**/*.partial", "*/zarr.*.partial", "zarr.*.partial")
+    left = [file for pattern in patterns for file in folder.glob(pattern) if file.is_file()]
     for file in left:
         file.unlink()
     return len(left)

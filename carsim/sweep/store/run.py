@@ -150,12 +150,17 @@ def _opened(
     """A store to go on with, and what is done of it."""
     journal = Journal(folder / folders.JOURNAL)
     found = journal.read()
-    if not found.head:
+    if not found.head and not found.entries:
+        if folders.is_begun(folder) and not resume:
+            raise CarsimError(
+                f"{folder}: holds what is left of a sweep, of which no block is known to be done. "
+                f"Begin it anew (--resume or --overwrite), or choose another folder."
+            )
         return folders.create(folder, sweep, block_size), {}
     if not resume:
         raise CarsimError(
-            f"{folder}: holds a sweep already ({len(found.entries):,} of {found.head['blocks']:,} "
-            f"blocks). Go on with it (--resume), replace it (--overwrite), or choose another."
+            f"{folder}: holds a sweep already ({len(found.entries):,} blocks are done). Go on with "
+            f"it (--resume), replace it (--overwrite), or choose another folder."
         )
     attributes = folders.attributes_of(folder)
     changed = differences(attributes, sweep)
@@ -173,6 +178,10 @@ def _opened(
     if found.damaged:
         lines = ", ".join(map(str, found.damaged[:5]))
         tell(f"{len(found.damaged)} damaged lines of the journal skipped (line {lines})")
+    if not found.head:
+        # What is finished shall not be lost for one line: the arrays themselves say the rest.
+        journal.begin(folders.head_of(folder, layout_of(sweep)))
+        tell("the first line of the journal was damaged, and is written again")
     left = folders.sweep_partial_files(folder)
     if left:
         tell(f"{left} files that were not finished removed")
