@@ -396,6 +396,7 @@ def test_only_results_open(tmp_path: Path) -> None:
         open_result(tmp_path)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_patients(model: Model, tmp_path: Path) -> None:
     def peak(size: int) -> int:
         sweep = make(model, Grid([AMOUNTS]), Population(size, parameters=POPULATION.parameters))
