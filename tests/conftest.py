@@ -48,7 +48,7 @@ def suites(request: pytest.FixtureRequest) -> Path:
     return SUITES
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def repository() -> Path:
     """Root of the checkout; tests that need it are skipped where only `tests/` was copied."""
     root = HERE.parent

@@ -25,7 +25,6 @@ from carsim.sweep import run
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 120.0
 TITLE = "Risk <script>console.error('broken')</script>"
-EXAMPLE = Path(__file__).parent.parent / "examples" / "prophylaxis_by_depletion.toml"
 
 # The browser's own, which it tries to reach whatever page is open.
 ITS_OWN = re.compile(r"(^|\.)(google|googleapis|gstatic|gvt1)\.com$|^~notfound$")
@@ -81,10 +80,11 @@ def browser() -> str:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """The report of a small sweep of the flagship, with a title that would do harm unescaped."""
     changes = ("population.size=12", f"title={json.dumps(TITLE)}")
-    planned = read_config(str(EXAMPLE), changes).sweep
+    example = repository / "examples" / "prophylaxis_by_depletion.toml"
+    planned = read_config(str(example), changes).sweep
     assert planned is not None
     file = tmp_path_factory.mktemp("report") / "report.html"
     return write_report(run(planned), file, patients=6)
