@@ -340,11 +340,28 @@ def test_a_store_that_was_never_made_whole_is_begun_anew(sweep: Sweep, tmp_path:
     assert files_of(tmp_path / "half") == files_of(tmp_path / "whole")
 
 
+def test_stores_inside_the_folder_are_left_alone(sweep: Sweep, tmp_path: Path) -> None:
+    """`--out results` after `--out results/demo`, and `--overwrite` of it."""
+    run_to_store(sweep, tmp_path / "demo")
+    (tmp_path / "demo/zarr.77.partial").write_text("another process is writing")
+    before = files_of(tmp_path / "demo")
+    run_to_store(sweep, tmp_path)
+    run_to_store(sweep, tmp_path, resume=True)
+    remove_store(tmp_path)
+    assert not is_store(tmp_path)
+    run_to_store(sweep, tmp_path)
+    assert files_of(tmp_path / "demo") == before
+    assert damaged_blocks(tmp_path / "demo") == []
+
+
 def test_foreign_groups_are_left_alone(sweep: Sweep, tmp_path: Path) -> None:
     zarr.create_group(tmp_path, zarr_format=3, attributes={"mine": True})
     with pytest.raises(CarsimError, match=r"holds a Zarr group that is not carsim's"):
         run_to_store(sweep, tmp_path)
+    with pytest.raises(CarsimError, match=r"not carsim's"):
+        remove_store(tmp_path)
     assert zarr.open_group(tmp_path, mode="r").attrs["mine"] is True
+    assert [file.name for file in tmp_path.iterdir()] == ["zarr.json"]
 
 
 @pytest.mark.parametrize("file", ["peak/zarr.json", "zarr.json"])
@@ -429,9 +446,10 @@ def test_a_full_disk_loses_nothing(
     model: Model, tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = make(model, Grid([AMOUNTS]), Population(20_000, parameters=POPULATION.parameters))
-    monkeypatch.setattr("carsim.sweep.cost.Estimate.check_disk", lambda self, folder: None)
-    with pytest.raises(CarsimError, match=r"cannot be written: No space left on device. Finished"):
-        run_to_store(sweep, small_disk / "s", block_size=4000)
+    with monkeypatch.context() as patch:
+        patch.setattr("carsim.sweep.cost.Estimate.check_disk", lambda self, folder: None)
+        with pytest.raises(CarsimError, match=r"written: No space left on device. Finished"):
+            run_to_store(sweep, small_disk / "s", block_size=4000)
     status = read_status(small_disk / "s")
     assert 0 < status.blocks_done < 15
     assert damaged_blocks(small_disk / "s") == []

@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,7 +163,7 @@ def describe_failures(folder: Path, failed: str) -> None:
 
 
 def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
-    """Make a store, empty, in place of one that was not made whole (see `is_begun`).
+    """Make a store, empty, in place of one that was not made whole.
 
     Parameters
     ----------
@@ -182,13 +182,16 @@ def create(folder: Path, sweep: Sweep, block_size: int | None = None) -> Store:
     ------
     OSError
         The folder cannot be written.
+    CarsimError
+        It holds somebody else's Zarr group.
     """
     import zarr
 
-    _remove(folder)  # what was begun and not made whole
-    sweep_partial_files(folder)
     plan = make_plan(sweep, block_size)
     layout = layout_of(sweep)
+    if is_begun(folder):
+        _remove(folder)
+    sweep_partial_files(folder, (*layout.arrays, *axis_coordinates(sweep)))
     folder.mkdir(parents=True, exist_ok=True)
     with _quietly():
         group = zarr.create_group(folder, zarr_format=3, attributes=provenance(sweep))
@@ -314,10 +317,19 @@ def is_store(folder: Path) -> bool:
     return (folder / JOURNAL).is_file()
 
 
-def sweep_partial_files(folder: Path) -> int:
-    """Remove what a killed process left of files that it was writing; return how many."""
-    patterns = ("*/c/**/*.partial", "*/zarr.*.partial", "zarr.*.partial")
-    left = [file for pattern in patterns for file in folder.glob(pattern) if file.is_file()]
+def sweep_partial_files(folder: Path, arrays: Iterable[str]) -> int:
+    """Remove what a killed process left of files that it was writing; return how many.
+
+    Parameters
+    ----------
+    folder : Path
+        The store.
+    arrays : iterable of str
+        Names of its arrays; other folders may be stores of their own.
+    """
+    left = list(folder.glob("zarr.*.partial"))
+    for name in arrays:
+        left.extend((folder / name).rglob("*.partial"))
     for file in left:
         file.unlink()
     return len(left)
@@ -336,13 +348,14 @@ def remove_store(folder: Path) -> None:
     CarsimError
         A process is writing to it.
     """
-    if (folder / RECORDS).is_dir():
+    if is_begun(folder):
         with locked(folder):
             _remove(folder)
 
 
 def _remove(folder: Path) -> None:
-    arrays = [file.parent for file in folder.glob(f"*/{GROUP}") if file.parent.name != RECORDS]
+    # Arrays only: another group in this folder is another store, and perhaps finished.
+    arrays = [file.parent for file in folder.glob(f"*/{GROUP}") if _is_array(file)]
     # The journal first: what is left of an interrupted removal is no store.
     (folder / JOURNAL).unlink(missing_ok=True)
     for each in arrays:
@@ -350,6 +363,13 @@ def _remove(folder: Path) -> None:
     (folder / GROUP).unlink(missing_ok=True)
     (folder / RECORDS / GROUP).unlink(missing_ok=True)
     shutil.rmtree(folder / MODEL, ignore_errors=True)
+
+
+def _is_array(metadata: Path) -> bool:
+    try:
+        return bool(json.loads(metadata.read_text())["node_type"] == "array")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 @contextmanager

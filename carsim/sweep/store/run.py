@@ -88,7 +88,7 @@ def run_to_store(
         The running block is lost, nothing else.
     """
     folder = Path(folder)
-    estimate(sweep, block_size).check_disk(folder)
+    folders.is_begun(folder)  # refuses somebody else's group before anything is put into it
     tell = say or (lambda _: None)
     try:
         with folders.locked(folder):
@@ -156,6 +156,8 @@ def _opened(
                 f"{folder}: holds what is left of a sweep, of which no block is known to be done. "
                 f"Begin it anew (--resume or --overwrite), or choose another folder."
             )
+        # Of a store that goes on nobody knows what it still needs: a full disk will say so.
+        estimate(sweep, block_size).check_disk(folder)
         return folders.create(folder, sweep, block_size), {}
     if not resume:
         raise CarsimError(
@@ -182,7 +184,7 @@ def _opened(
         # What is finished shall not be lost for one line: the arrays themselves say the rest.
         journal.begin(folders.head_of(folder, layout_of(sweep)))
         tell("the first line of the journal was damaged, and is written again")
-    left = folders.sweep_partial_files(folder)
+    left = folders.sweep_partial_files(folder, layout_of(sweep).arrays)
     if left:
         tell(f"{left} files that were not finished removed")
     store = Store(folder)
