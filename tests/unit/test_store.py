@@ -371,6 +371,8 @@ def test_damaged_metadata_is_named(sweep: Sweep, tmp_path: Path, file: str, dama
     (tmp_path / file).write_text(damage)
     with pytest.raises(CarsimError, match=rf"{file} is missing or damaged \(.*or begin anew"):
         run_to_store(sweep, tmp_path, resume=True)
+    remove_store(tmp_path)  # what --overwrite does
+    assert digest(run_to_store(sweep, tmp_path)) == digest(run(sweep))
 
 
 def test_a_store_keeps_its_blocks(sweep: Sweep, tmp_path: Path) -> None:

@@ -348,14 +348,18 @@ def remove_store(folder: Path) -> None:
     CarsimError
         A process is writing to it.
     """
-    if is_begun(folder):
+    # A journal is carsim's, also beside a damaged group.
+    if is_store(folder) or is_begun(folder):
         with locked(folder):
             _remove(folder)
 
 
 def _remove(folder: Path) -> None:
     # Arrays only: another group in this folder is another store, and perhaps finished.
-    arrays = [file.parent for file in folder.glob(f"*/{GROUP}") if _is_array(file)]
+    arrays = {file.parent for file in folder.glob(f"*/{GROUP}") if _is_array(file)}
+    # ... and those that the journal names, whose own metadata may be damaged.
+    named = (folder / name for name in Journal(folder / JOURNAL).read().head.get("arrays", ()))
+    arrays |= {array for array in named if array.is_dir()}
     # The journal first: what is left of an interrupted removal is no store.
     (folder / JOURNAL).unlink(missing_ok=True)
     for each in arrays:
