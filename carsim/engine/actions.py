@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from carsim.engine.instants import instant
 from carsim.engine.jit import inner
 from carsim.engine.layout import (
     COUNTED,
@@ -149,7 +150,8 @@ def _discontinue(n: int, lane: int, item: int, therapy: Therapy, lanes: Lanes) -
         lanes.running[(therapy.courses.shape[1] + item) * n + lane] = 1.0
         return
     for place in range(lane, lanes.started.shape[1], n):
-        before = lanes.started[SINCE, place] < lanes.numbers[T, lane]
+        now = lanes.numbers[T, lane]
+        before = lanes.started[SINCE, place] < now - instant(now)
         if lanes.started[STARTED_RULE, place] == rule and before:
             lanes.started[STARTED_RULE, place] = FREE
 

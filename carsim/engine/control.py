@@ -58,7 +58,10 @@ SMALLEST_PIVOT = 1e-11
 def error_norm(
     n: int, vectors: FloatArray, atol: FloatArray, rtol: float, numbers: FloatArray
 ) -> None:
-    """Root mean square of the error over states, in units of ``atol + rtol max(|y|, |new|)``."""
+    """Root mean square of the error over states, in units of ``atol + rtol max(|y|, |new|)``.
+
+    NaN where a state at the end of the step is not finite, however loose its tolerance.
+    """
     y, new, delta, out = vectors[Y], vectors[NEW], vectors[DELTA], numbers[ERROR]
     n_states = len(atol)
     share = 1.0 / n_states
@@ -69,7 +72,8 @@ def error_norm(
             before, after = magnitude(load(y, k)), magnitude(load(new, k))
             largest = select(before < after, after, before)
             error = load(delta, k) / (atol[i] + rtol * largest)
-            total = total + error * error
+            # Infinity less infinity is NaN; a finite state adds nothing.
+            total = total + (error * error + (after - after))
         store(out, lane, square_root(total * share))
 
 

@@ -2,14 +2,18 @@
 
 Order of one turn, for all lanes together:
 
-1. functions of parameters; conditions that a jump made true fire at once; the derivative at the
-   start of the step; the first step size of fresh lanes;
-2. step sizes are cut at the end of the run;
+1. functions of parameters, and modes of switches; what is due at the start of patients that enter;
+   conditions that a jump made true fire at once; the derivative at the start of the step; the first
+   step size of fresh lanes;
+2. step sizes are cut at the end of the run, and at the largest that is allowed;
 3. a step, its error, acceptance;
 4. an extinction inside an accepted step cuts it short where it happens; a step that passes a stop,
    or a time at which a rule acts, is undone and taken anew up to there; reductions;
 5. saved times are served from the dense output;
 6. accepted lanes advance; stops and rules act; finished lanes are written out and refilled.
+
+Times that differ by rounding only are one instant (`carsim.engine.instants`): a visit looks before
+what is done at its instant, a saved value is that after it.
 
 Only element-wise operations touch a lane, so a patient's bits depend neither on its lane nor on its
 neighbours. What lies ahead touches no step before the one that meets it, to the bit: neither a stop
@@ -33,6 +37,7 @@ from carsim.engine.control import MOST
 from carsim.engine.extinction import find_extinctions, first_extinction
 from carsim.engine.follow import (
     BEGIN,
+    ENTER,
     FINISH,
     FOLLOW_REDUCTIONS,
     FOLLOW_RULES,
@@ -40,6 +45,7 @@ from carsim.engine.follow import (
     SETTLE,
     WATCH,
 )
+from carsim.engine.instants import instant
 from carsim.engine.jit import INTEGERS, MATRIX, NUMBER, VECTOR, inner
 from carsim.engine.layout import (
     ACCEPTED,
@@ -47,8 +53,10 @@ from carsim.engine.layout import (
     BOUNDARY,
     CANCEL,
     CAP,
+    DELICATE,
     DONE,
     END,
+    ENTERS,
     ERROR,
     EXTINCT_PART,
     FACTOR,
@@ -70,6 +78,7 @@ from carsim.engine.layout import (
     N_VECTORS,
     NEW,
     NEXT_SAVE,
+    NEXT_SWITCH,
     NEXT_VISIT,
     OLD_CAP,
     OLD_PREVIOUS,
@@ -83,6 +92,7 @@ from carsim.engine.layout import (
     SAVE_TIME,
     SCRATCH,
     SITE,
+    SMALLEST,
     STATUS,
     STEPS,
     THETA,
@@ -92,7 +102,7 @@ from carsim.engine.layout import (
     Y,
 )
 from carsim.engine.pack import WIDTH, load, select, store
-from carsim.engine.patients import UNDER_WAY, apply_stops, load_patient
+from carsim.engine.patients import UNDER_WAY, apply_stops, load_patient, set_boundary
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.pools import clip_to_zero, refuse_negative
 from carsim.engine.records import (
@@ -112,6 +122,7 @@ from carsim.engine.samples import evaluate, evaluate_inside, finish_of, sample_s
 from carsim.engine.saving import save_nothing, save_states, save_values
 from carsim.engine.status import Status
 from carsim.engine.step import START, STEP
+from carsim.engine.switches import set_modes
 
 _SUCCESS = int(Status.SUCCESS)
 _MAX_STEPS = int(Status.MAX_STEPS)
@@ -182,8 +193,11 @@ def _make_lanes(sizes: IntArray, n_parameters: int, therapy: Therapy) -> Lanes:
 
 
 @inner
-def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> None:
-    """Count the step, wish for the next one, give up where there is no hope."""
+def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> bool:
+    """Count the step, wish for the next one, give up where there is no hope.
+
+    True if the equations of a patient gave a value that is not finite, or infinite slopes.
+    """
     accepted, running = numbers[ACCEPTED], numbers[RUNNING]
     trouble = 0.0
     for lane in range(n):
@@ -205,11 +219,15 @@ def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> None
         trouble += 1.0 if taken >= max_steps else 0.0
         short = numbers[WISH, lane] <= RESOLUTION * abs(numbers[T, lane])
         trouble += running[lane] if short else 0.0
+    delicate = False
     if trouble == 0.0:
-        return
+        return delicate
     for lane in range(n):
         if running[lane] == 0.0:
             continue
+        if not numbers[ERROR, lane] < np.inf or numbers[SMALLEST, lane] == 0.0:
+            flags[DELICATE, lane] = 1
+            delicate = True
         # Near a pole steps are accepted that no longer move the time. A short way to a stop is no
         # such sign.
         if accepted[lane] == 0.0 or numbers[LANDING, lane] == 0.0:
@@ -219,6 +237,7 @@ def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> None
                 flags[STATUS, lane] = _STEP_TOO_SMALL if finite else _NON_FINITE
         if numbers[STEPS, lane] + numbers[REJECTED, lane] >= max_steps:
             flags[STATUS, lane] = _MAX_STEPS
+    return delicate
 
 
 @inner
@@ -261,6 +280,7 @@ def drive(
     jacobian: Callable[..., None],
     time_derivative: Callable[..., None],
     observe: Callable[..., None],
+    switch: Callable[..., None],
     factor: Callable[..., None],
     solve: Callable[..., None],
     inverse_gamma: float,
@@ -269,8 +289,10 @@ def drive(
     weights: FloatArray,
     dense: FloatArray,
     rtol: float,
+    max_step: float,
     atol: FloatArray,
     floors: FloatArray,
+    inclusive: IntArray,
     patients: Patients,
     therapy: Therapy,
     wanted: Wanted,
@@ -303,10 +325,13 @@ def drive(
     entries = np.zeros(sizes[_N_JACOBIAN] * n)
     factors = np.zeros(sizes[_N_FACTORS] * n)
     before = np.zeros(size)
+    slopes = np.zeros(2 * len(inclusive) * n)
+    first_mode = patients.parameters.shape[1]
 
     alive = 0
+    delicate = False
     for lane in range(n):
-        if load_patient(n, lane, patients, therapy, lanes, wanted, log, written):
+        if load_patient(n, lane, patients, therapy, lanes, wanted, written):
             alive += 1
             rule(BEGIN, n, lane, watching, observe, derive, therapy, lanes, log, values, spare)
             reduce(
@@ -325,13 +350,37 @@ def drive(
                 written,
             )
     stale = True
+    entering = True
     turns = 0
     while alive > 0:
         turns += 1
         if stale:
             derive(n, p)
+            if len(inclusive) > 0:
+                set_modes(n, first_mode, inclusive, switch, p, numbers, flags, vectors, slopes)
+            if entering:
+                entering = False
+                if ruling:
+                    rule(ENTER, n, 0, watching, observe, derive, therapy, lanes, log, values, spare)
+                for lane in range(n):
+                    if flags[ENTERS, lane] == 0 or flags[PATIENT, lane] < 0:
+                        continue
+                    flags[ENTERS, lane] = 0
+                    apply_stops(n, lane, therapy, lanes, log)
+                    if ruling:
+                        rule(
+                            LAND, n, lane, watching, observe, derive, therapy, lanes, log, values,
+                            spare,
+                        )  # fmt: skip
+                derive(n, p)
             if ruling:
                 rule(SETTLE, n, 0, watching, observe, derive, therapy, lanes, log, values, spare)
+            if len(inclusive) > 0:
+                # What has been done may have moved them.
+                set_modes(n, first_mode, inclusive, switch, p, numbers, flags, vectors, slopes)
+                for lane in range(n):
+                    if flags[FRESH, lane] == 1 and flags[PATIENT, lane] >= 0:
+                        set_boundary(n, lane, therapy, lanes)
             if reducing and not watching:
                 # The first sample of the step; where rules are watched, settling has done it.
                 evaluate(n, observe, p, numbers, vectors, values[LEFT])
@@ -352,7 +401,7 @@ def drive(
             # A step does not know what lies ahead, but for the end: if it passes a stop, it is
             # taken anew up to there. So no stop changes a bit of what was before it.
             anew = flags[ANEW, lane] == 1
-            wish = numbers[WISH, lane]
+            wish = min(numbers[WISH, lane], max_step)
             room = numbers[BOUNDARY if anew else END, lane] - numbers[T, lane]
             lands = anew or wish >= room
             numbers[LANDING, lane] = 1.0 if lands else 0.0
@@ -363,13 +412,14 @@ def drive(
             h = room if lands else wish
             numbers[H, lane] = h if numbers[RUNNING, lane] > 0.0 else 0.0
         step(
-            n, order, implicit, autonomous, infusing, inverse_gamma, a, coupling, weights,
-            rhs, jacobian, time_derivative, factor, solve,
-            p, numbers, vectors, u, entries, factors, atol, rtol,
+            n, order, implicit, autonomous, infusing, delicate, inverse_gamma, a, coupling,
+            weights, rhs, jacobian, time_derivative, factor, solve,
+            p, numbers, flags, vectors, u, entries, factors, atol, rtol, floors,
         )  # fmt: skip
         if pools:
             refuse_negative(n, floors, atol, numbers, vectors)
-        _judge(n, max_steps, numbers, flags)
+        # Once a lane is delicate the others are looked at, too, which changes nothing in them.
+        delicate = _judge(n, max_steps, numbers, flags) or delicate
 
         due = 0.0
         for lane in range(n):
@@ -468,7 +518,10 @@ def drive(
                     flags[JUMPED, lane] = 1
                     stale = True
                 if numbers[T, lane] >= numbers[BOUNDARY, lane]:
-                    if apply_stops(n, lane, therapy, lanes, log):
+                    switched = numbers[T, lane] >= numbers[NEXT_SWITCH, lane]
+                    if numbers[T, lane] < numbers[END, lane]:
+                        switched = apply_stops(n, lane, therapy, lanes, log) or switched
+                    if switched:
                         flags[FRESH, lane] = 1
                         flags[JUMPED, lane] = 1
                     if ruling:
@@ -499,7 +552,10 @@ def drive(
             if patient < 0 or status == UNDER_WAY:
                 continue
             row = patient * len(save_time) + flags[NEXT_SAVE, lane]
-            if status == _SUCCESS and numbers[SAVE_TIME, lane] == numbers[T, lane]:
+            now = numbers[T, lane] + instant(numbers[T, lane])
+            for position in range(flags[NEXT_SAVE, lane], len(save_time)):
+                if status != _SUCCESS or save_time[position] > now:
+                    break
                 for q in range(len(sources)):
                     saved[row * len(sources) + q] = values[SCRATCH, sources[q] * n + lane]
                 row += 1
@@ -528,7 +584,8 @@ def drive(
             fetch_and_add(written.counters, DONE, 1)
             alive -= 1
             stale = True
-            if load_patient(n, lane, patients, therapy, lanes, wanted, log, written):
+            entering = True
+            if load_patient(n, lane, patients, therapy, lanes, wanted, written):
                 alive += 1
                 rule(BEGIN, n, lane, watching, observe, derive, therapy, lanes, log, values, spare)
                 reduce(
@@ -560,6 +617,7 @@ DRIVE = types.void(
     types.FunctionType(signatures.JACOBIAN),
     types.FunctionType(signatures.TIME_DERIVATIVE),
     types.FunctionType(signatures.OBSERVE),
+    types.FunctionType(signatures.SWITCH),
     types.FunctionType(signatures.FACTOR),
     types.FunctionType(signatures.SOLVE),
     NUMBER,
@@ -568,8 +626,10 @@ DRIVE = types.void(
     MATRIX,
     MATRIX,
     NUMBER,
+    NUMBER,
     VECTOR,
     VECTOR,
+    INTEGERS,
     PATIENTS,
     THERAPY,
     WANTED,

@@ -13,13 +13,11 @@ from carsim.engine.layout import (
     AT_ONCE,
     JUMPED,
     LEFT,
-    NEXT_VISIT,
     PATIENT,
     RIGHT,
     SCRATCH,
     SITE,
     STATUS,
-    T,
 )
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.records import (
@@ -36,6 +34,7 @@ from carsim.engine.records import (
 )
 from carsim.engine.reduce import finish_reductions, reduce_step, start_reductions
 from carsim.engine.rules import (
+    attend_first,
     find_crossings,
     forget,
     land,
@@ -50,14 +49,13 @@ _EVENT_LIMIT = int(Status.EVENT_LIMIT)
 _SUCCESS = int(Status.SUCCESS)
 MOST_AT_ONCE = 100
 
-BEGIN, SETTLE, WATCH, LAND, FINISH = range(5)
+BEGIN, ENTER, SETTLE, WATCH, LAND, FINISH = range(6)
 """What `follow_rules` and `follow_reductions` are asked to do."""
 
 
 @inner
 def _settle_all(
     n: int,
-    watching: bool,
     observe: Callable[..., None],
     derive: Callable[..., None],
     therapy: Therapy,
@@ -70,17 +68,6 @@ def _settle_all(
     acted = True
     while acted:
         acted = False
-        waiting = watching
-        if not watching:
-            # Only visits at the start need the values.
-            for lane in range(n):
-                jumped = flags[PATIENT, lane] >= 0 and flags[JUMPED, lane] == 1
-                flags[JUMPED, lane] = 0
-                if jumped and numbers[NEXT_VISIT, lane] <= numbers[T, lane]:
-                    flags[JUMPED, lane] = 1
-                    waiting = True
-        if not waiting:
-            return
         evaluate(n, observe, lanes.p, numbers, lanes.vectors, left)
         for lane in range(n):
             if flags[PATIENT, lane] < 0 or flags[JUMPED, lane] == 0:
@@ -113,15 +100,20 @@ def follow_rules(
 ) -> None:
     """Do one task for the rules; `watching` if any of them is watched continuously.
 
-    ``BEGIN``: forget the patient before, in one lane. ``SETTLE``: after jumps, look at the
-    conditions of all lanes and let act what has become true. ``WATCH``: end the step at the first
-    time at which a rule acts. ``LAND``: carry out what is due at the time on which one lane landed.
+    ``BEGIN``: forget the patient before, in one lane. ``ENTER``: look at the visits at the start of
+    patients that enter. ``SETTLE``: after jumps, look at the conditions of all lanes and let act
+    what has become true. ``WATCH``: end the step at the first time at which a rule acts. ``LAND``:
+    carry out what is due at the time on which one lane landed.
     """
     numbers = lanes.numbers
     if task == BEGIN:
         forget(n, lane, therapy, lanes)
+    elif task == ENTER:
+        evaluate(n, observe, lanes.p, numbers, lanes.vectors, values[LEFT])
+        attend_first(n, values[LEFT], therapy, lanes)
     elif task == SETTLE:
-        _settle_all(n, watching, observe, derive, therapy, lanes, log, values[LEFT])
+        if watching:
+            _settle_all(n, observe, derive, therapy, lanes, log, values[LEFT])
     elif task == WATCH:
         if watching:
             for j in range(n):
@@ -181,7 +173,17 @@ def follow_reductions(
         start_reductions(lane, wanted.kinds, reduced)
     elif task == WATCH:
         reduce_step(
-            n, wanted.kinds, wanted.bounds, reduced, observe, p, numbers, vectors, values, spare
+            n,
+            wanted.kinds,
+            wanted.bounds,
+            wanted.leaves,
+            reduced,
+            observe,
+            p,
+            numbers,
+            vectors,
+            values,
+            spare,
         )
     elif task == FINISH:
         finish_reductions(

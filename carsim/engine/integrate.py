@@ -70,6 +70,7 @@ def integrate(
     rtol: float,
     atol: FloatArray,
     floors: FloatArray | None = None,
+    max_step: float = np.inf,
     stops: Stops | None = None,
     courses: Courses | None = None,
     rules: Rules | None = None,
@@ -103,6 +104,8 @@ def integrate(
     floors : float64 array, shape (n_states,), optional
         A state that falls through a positive floor is set to zero, as an event. A floor of zero
         is a pool that must not turn negative, see `carsim.engine.pools`. -inf for a signed state.
+    max_step : float
+        Largest step, in the model's time unit.
     stops, courses, rules, save, reductions : optional
         See `carsim.engine.plan`.
     n_items : int
@@ -141,10 +144,10 @@ def integrate(
     sizes = {
         "lanes": program.lanes,
         "n_states": program.n_states,
-        "n_values": program.n_states + program.n_observables,
+        "n_values": program.n_states + program.n_observables + program.n_leaves,
         "n_jacobian": program.n_jacobian,
         "n_factors": program.n_factors,
-        "n_all_parameters": program.n_parameters + program.n_derived,
+        "n_all_parameters": program.n_all_parameters,
         "started": started,
         "order": tableau.error_order + 1,
         "max_steps": int(max_steps),
@@ -167,6 +170,7 @@ def integrate(
         parameters=_floats(p),
         span=_floats(np.array([np.broadcast_to(start, (n,)), np.broadcast_to(stop, (n,))])),
     )
+    leaves = _leaves(program)
     therapy = Therapy(
         n_items=n_items,
         serial=_own(np.arange(n) if serial is None else np.asarray(serial, dtype=np.int64)),
@@ -180,12 +184,14 @@ def integrate(
         threshold=_floats(rules.threshold),
         visit_time=_floats(rules.visit_time),
         actions=_schedule(rules.actions),
+        leaves=leaves,
     )
     wanted = Wanted(
         save_time=_floats(save.times),
         sources=_own(save.sources),
         kinds=_own(np.array([reductions.kind, reductions.source], dtype=np.int64)),
         bounds=_floats(np.array([reductions.start, reductions.stop, reductions.threshold])),
+        leaves=leaves,
     )
     log = Log(
         doses=np.zeros((n, n_items + len(rules)), dtype=np.int64),
@@ -215,6 +221,7 @@ def integrate(
         program.jacobian,
         program.time_derivative,
         program.observe,
+        program.switch,
         program.factor,
         program.solve,
         1.0 / tableau.gamma if tableau.implicit else 0.0,
@@ -223,8 +230,10 @@ def integrate(
         _own(np.array([tableau.b, tableau.c, tableau.d, tableau.error])),
         _own(np.pad(tableau.dense, ((0, 0), (0, -tableau.stages % 4)))),
         float(rtol),
+        float(max_step),
         _floats(atol),
         lowest,
+        np.array(program.inclusive, dtype=np.int64),
         patients,
         therapy,
         wanted,
@@ -256,6 +265,14 @@ def integrate(
 def _schedule(stops: Stops) -> Schedule:
     table = np.array([stops.kind, stops.index, stops.item, stops.counted], dtype=np.int64)
     return Schedule(_own(stops.offsets), _own(table), _floats(np.array([stops.time, stops.value])))
+
+
+def _leaves(program: Program) -> IntArray:
+    """Leaves of every source: where those of each begin, and behind that the sources they are."""
+    of_sources = [*((),) * program.n_states, *program.leaves, *((),) * program.n_leaves]
+    first = len(of_sources) + 1 + np.cumsum([0, *map(len, of_sources)])
+    found = [program.n_states + leaf for leaves in of_sources for leaf in leaves]
+    return np.concatenate([first, np.array(found, dtype=np.int64)]).astype(np.int64)
 
 
 def _rules(rules: Rules) -> IntArray:

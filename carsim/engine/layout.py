@@ -77,7 +77,9 @@ LOOKS = 27
 """Time inside the step at which a lane's rules look; infinity when they do not."""
 GOAL = 28
 """Time at which the step ends."""
-N_NUMBERS = 29
+NEXT_SWITCH = 29
+"""Next time at which an equation switches; infinity when none does."""
+N_NUMBERS = 30
 
 # Whole numbers of the lanes, shape (N_FLAGS, lanes).
 PATIENT = 0
@@ -94,10 +96,14 @@ DUE = 7
 """1 for a lane that has a time to save."""
 ANEW = 8
 """1 when the step is taken anew, up to the boundary."""
-N_FLAGS = 9
+ENTERS = 9
+"""1 for a patient to whom nothing has been done yet, not even what is scheduled for the start."""
+DELICATE = 10
+"""1 for a patient whose equations gave a value that is not finite, see `carsim.engine.step`."""
+N_FLAGS = 11
 
-# Value vectors, shape (N_VALUES, (n_states + n_observables) * lanes): states and behind them
-# observables, so that source s of lane l is at s * lanes + l.
+# Value vectors, shape (N_VALUES, (n_states + n_observables + n_leaves) * lanes): states, behind
+# them observables and what has a root at their kinks; source s of lane l is at s * lanes + l.
 SAMPLES = 5
 """Points a step, its ends included; five give Boole's rule, exact for the dense output."""
 LEFT = 0

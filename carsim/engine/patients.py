@@ -6,13 +6,16 @@ import numpy as np
 
 from carsim.engine.actions import act, count, is_discontinued
 from carsim.engine.atomic import fetch_and_add
+from carsim.engine.instants import instant
 from carsim.engine.jit import inner
 from carsim.engine.layout import (
     ACCEPTED,
     ANEW,
     AT_ONCE,
     BOUNDARY,
+    DELICATE,
     END,
+    ENTERS,
     FRESH,
     INPUTS,
     ITEM,
@@ -21,6 +24,7 @@ from carsim.engine.layout import (
     NEXT_DUE,
     NEXT_SAVE,
     NEXT_STOP,
+    NEXT_SWITCH,
     NEXT_VISIT,
     PATIENT,
     REJECTED,
@@ -55,10 +59,12 @@ def set_boundary(n: int, lane: int, therapy: Therapy, lanes: Lanes) -> None:
     while row < last and is_discontinued(n, lane, stops.table[ITEM, row], therapy, lanes):
         row += 1
     lanes.flags[NEXT_STOP, lane] = row
-    boundary = min(lanes.numbers[END, lane], lanes.numbers[NEXT_DUE, lane])
-    lanes.numbers[BOUNDARY, lane] = (
-        min(boundary, stops.numbers[TIME, row]) if row < last else boundary
-    )
+    end = lanes.numbers[END, lane]
+    boundary = min(lanes.numbers[NEXT_DUE, lane], lanes.numbers[NEXT_SWITCH, lane])
+    if row < last:
+        boundary = min(boundary, stops.numbers[TIME, row])
+    # What is due at the very end is not done.
+    lanes.numbers[BOUNDARY, lane] = boundary if boundary < end - instant(end) else end
 
 
 @inner
@@ -68,7 +74,8 @@ def apply_stops(n: int, lane: int, therapy: Therapy, lanes: Lanes, log: Log) -> 
     last = stops.offsets[_owner(lanes.flags[PATIENT, lane], stops.offsets) + 1]
     row = lanes.flags[NEXT_STOP, lane]
     acted = False
-    while row < last and stops.numbers[TIME, row] <= lanes.numbers[T, lane]:
+    now = lanes.numbers[T, lane] + instant(lanes.numbers[T, lane])
+    while row < last and stops.numbers[TIME, row] <= now:
         if not is_discontinued(n, lane, stops.table[ITEM, row], therapy, lanes):
             act(n, lane, row, stops, therapy, lanes)
             count(n, lane, row, stops, lanes, log)
@@ -87,10 +94,9 @@ def load_patient(
     therapy: Therapy,
     lanes: Lanes,
     wanted: Wanted,
-    log: Log,
     written: Written,
 ) -> bool:
-    """Put the next patient into a lane; false if there is none left."""
+    """Put the next patient into a lane, as before all treatment; false if there is none left."""
     numbers, flags = lanes.numbers, lanes.flags
     patient = fetch_and_add(written.counters, NEXT, 1)
     numbers[ACCEPTED, lane] = 0.0
@@ -117,7 +123,11 @@ def load_patient(
     numbers[REJECTED, lane] = 0.0
     numbers[NEXT_DUE, lane] = np.inf
     numbers[NEXT_VISIT, lane] = np.inf
+    numbers[NEXT_SWITCH, lane] = np.inf
+    numbers[BOUNDARY, lane] = start
     flags[STATUS, lane] = UNDER_WAY
+    flags[ENTERS, lane] = 1
+    flags[DELICATE, lane] = 0
     flags[FRESH, lane] = 1
     flags[JUMPED, lane] = 1
     flags[AT_ONCE, lane] = 0
@@ -125,11 +135,10 @@ def load_patient(
     flags[NEXT_STOP, lane] = therapy.stops.offsets[_owner(patient, therapy.stops.offsets)]
     position = 0
     n_times, n_sources = len(wanted.save_time), len(wanted.sources)
-    while position < n_times and wanted.save_time[position] < start:
+    while position < n_times and wanted.save_time[position] < start - instant(start):
         position += 1
     row = patient * n_times
     save_nothing(written.saved, row * n_sources, (row + position) * n_sources)
     flags[NEXT_SAVE, lane] = position
     numbers[SAVE_TIME, lane] = wanted.save_time[position] if position < n_times else np.inf
-    apply_stops(n, lane, therapy, lanes, log)
     return True

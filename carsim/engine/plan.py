@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+SAME_INSTANT = 1e-12
+"""Two times are one instant if they differ by at most this times the larger of 1 and their size."""
+
 
 class Action(IntEnum):
     """What a stop or a rule does to one patient."""

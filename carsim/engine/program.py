@@ -24,7 +24,14 @@ class Program:
     n_states, n_parameters, n_observables : int
         As the model declares them.
     n_derived : int
-        Functions of parameters only, stored behind the parameters.
+        Functions of parameters only, stored behind the parameters and the modes.
+    n_leaves : int
+        Values that `observe` gives behind the observables.
+    leaves : tuple of tuple of int
+        By observable, which of what `observe` gives changes its sign where it has a kink or jumps.
+    inclusive : tuple of bool
+        By switch, whether it holds where it changes; `inclusive` also says how many there are.
+        Their modes are stored behind the parameters.
     n_jacobian, n_factors : int
         Structurally nonzero entries of the Jacobian and of its LU factors.
     autonomous : bool
@@ -37,17 +44,26 @@ class Program:
     n_parameters: int
     n_derived: int
     n_observables: int
+    n_leaves: int
     n_jacobian: int
     n_factors: int
     autonomous: bool
+    leaves: tuple[tuple[int, ...], ...]
+    inclusive: tuple[bool, ...]
     jacobian_positions: tuple[tuple[int, int], ...]
     derive: Kernel
     rhs: Kernel
     jacobian: Kernel
     time_derivative: Kernel
     observe: Kernel
+    switch: Kernel
     factor: Kernel
     solve: Kernel
+
+    @property
+    def n_all_parameters(self) -> int:
+        """Parameters, modes and functions of parameters."""
+        return self.n_parameters + len(self.inclusive) + self.n_derived
 
     def evaluate_rhs(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
         """The derivatives at many points, shape (n, n_states).
@@ -62,7 +78,8 @@ class Program:
 
     def evaluate_observables(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
         """The observables at many points, shape (n, n_observables)."""
-        return self._evaluate(self.observe, self.n_observables, t, y, p)
+        values = self._evaluate(self.observe, self.n_observables + self.n_leaves, t, y, p)
+        return values[:, : self.n_observables]
 
     def evaluate_jacobian(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
         """The Jacobian at many points, dense, shape (n, n_states, n_states)."""
@@ -72,6 +89,16 @@ class Program:
             dense[:, i, j] = entries[:, k]
         return dense
 
+    def _set_modes(self, times: FloatArray, states: FloatArray, parameters: FloatArray) -> None:
+        """Set the modes to what the comparisons are at these very times."""
+        found = np.empty((2 * len(self.inclusive), self.lanes))
+        for number, inclusive in enumerate(self.inclusive):
+            flat: Any = parameters.reshape(-1)
+            self.switch(self.lanes, times, states.reshape(-1), flat, found.reshape(-1))
+            gap = found[2 * number] + found[2 * number + 1] * times
+            holds = gap <= 0.0 if inclusive else gap < 0.0
+            parameters[self.n_parameters + number] = holds
+
     def _evaluate(
         self, kernel: Kernel, n_out: int, t: FloatArray, y: FloatArray, p: FloatArray
     ) -> FloatArray:
@@ -79,7 +106,7 @@ class Program:
         result = np.empty((len(t), n_out))
         times = np.zeros(lanes)
         states = np.ones((self.n_states, lanes))
-        parameters = np.ones((self.n_parameters + self.n_derived, lanes))
+        parameters = np.ones((self.n_all_parameters, lanes))
         out = np.empty((max(n_out, 1), lanes))
         for first in range(0, len(t), lanes):
             last = min(first + lanes, len(t))
@@ -89,6 +116,7 @@ class Program:
             parameters[: self.n_parameters, :n] = p[first:last].T
             flat: Any = parameters.reshape(-1)
             self.derive(lanes, flat)
+            self._set_modes(times, states, parameters)
             kernel(lanes, times, states.reshape(-1), flat, out.reshape(-1))
             result[first:last] = out[:n_out, :n].T
         return result

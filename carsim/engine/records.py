@@ -39,12 +39,15 @@ class Wanted(NamedTuple):
     sources : int64 array, shape (n_sources,)
     kinds : int64 array, shape (2, n_reductions)
     bounds : float64 array, shape (3, n_reductions)
+    leaves : int64 array
+        As in `Therapy`.
     """
 
     save_time: FloatArray
     sources: IntArray
     kinds: IntArray
     bounds: FloatArray
+    leaves: IntArray
 
 
 class Schedule(NamedTuple):
@@ -77,6 +80,8 @@ class Therapy(NamedTuple):
     threshold : float64 array, shape (n_patients, n_rules)
     visit_time : float64 array, shape (n_visits,)
     actions : Schedule, owners are rules, or rules of patient after patient
+    leaves : int64 array
+        Sources whose roots are kinks of source s: entries ``leaves[s]`` to ``leaves[s + 1]``.
     """
 
     n_items: int
@@ -89,6 +94,7 @@ class Therapy(NamedTuple):
     threshold: FloatArray
     visit_time: FloatArray
     actions: Schedule
+    leaves: IntArray
 
 
 class Lanes(NamedTuple):
@@ -152,12 +158,12 @@ class Written(NamedTuple):
 
 
 PATIENTS = types.NamedUniTuple(MATRIX, 3, Patients)
-WANTED = types.NamedTuple([VECTOR, INTEGERS, INTEGER_MATRIX, MATRIX], Wanted)
+WANTED = types.NamedTuple([VECTOR, INTEGERS, INTEGER_MATRIX, MATRIX, INTEGERS], Wanted)
 SCHEDULE = types.NamedTuple([INTEGERS, INTEGER_MATRIX, MATRIX], Schedule)
 THERAPY = types.NamedTuple(
     [
         *(COUNT, INTEGERS, SCHEDULE, INTEGER_MATRIX, MATRIX),
-        *(INTEGER_MATRIX, MATRIX, MATRIX, VECTOR, SCHEDULE),
+        *(INTEGER_MATRIX, MATRIX, MATRIX, VECTOR, SCHEDULE, INTEGERS),
     ],
     Therapy,
 )

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from carsim.engine.instants import instant
 from carsim.engine.jit import inner
+from carsim.engine.knots import MOST_KNOTS, find_knots, is_quiet, reaches, values_at
 from carsim.engine.layout import (
     ACCEPTED,
     END,
@@ -24,7 +26,7 @@ from carsim.engine.layout import (
     T,
 )
 from carsim.engine.plan import FloatArray, IntArray, Reduction
-from carsim.engine.samples import evaluate_inside, locate, peak
+from carsim.engine.samples import evaluate_inside, locate
 
 _TIME_OF_MAXIMUM = int(Reduction.TIME_OF_MAXIMUM)
 _TIME_OF_MINIMUM = int(Reduction.TIME_OF_MINIMUM)
@@ -33,6 +35,12 @@ _FIRST_BELOW = int(Reduction.FIRST_BELOW)
 _TIME_ABOVE = int(Reduction.TIME_ABOVE)
 _VALUE_AT = int(Reduction.VALUE_AT)
 _LAST = int(Reduction.LAST)
+
+# An area is taken from five points of a step if Simpson's rule on three of them differs by no more
+# than the first, relative to the whole area; else the step is halved until the second is met.
+ROUGH = 1e-4
+FINE = 1e-7
+MOST_HALVES = 200
 
 
 @inner
@@ -60,10 +68,24 @@ def _clipped(start: float, stop: float, t: float, h: float, part: float) -> tupl
 
 
 @inner
+def _since(kind: int, r: int, bounds: FloatArray, lane: int, numbers: FloatArray) -> float:
+    """Time from the start of a step to a single value in it; -1 where it is not in the step.
+
+    As of saved times, what lies within an instant of the end belongs to the next step.
+    """
+    t = numbers[T, lane]
+    since = _moment(kind, r, bounds, numbers[END, lane]) - t
+    finish = numbers[PART, lane] * numbers[H, lane]
+    inside = -instant(t) <= since < finish - instant(t + finish)
+    return max(since, 0.0) if inside and numbers[ACCEPTED, lane] > 0.0 else -1.0
+
+
+@inner
 def reduce_step(
     n: int,
     kinds: IntArray,
     bounds: FloatArray,
+    leaves: IntArray,
     reduced: FloatArray,
     observe: Callable[..., None],
     p: FloatArray,
@@ -88,16 +110,13 @@ def reduce_step(
         if kind in (_VALUE_AT, _LAST):
             wanted = False
             for lane in range(n):
-                theta[lane] = 0.0
-                since = _moment(kind, r, bounds, numbers[END, lane]) - t[lane]
-                if accepted[lane] > 0.0 and 0.0 <= since < part[lane] * h[lane]:
-                    theta[lane] = since / h[lane]
-                    wanted = True
+                since = _since(kind, r, bounds, lane, numbers)
+                theta[lane] = since / h[lane] if since >= 0.0 else 0.0
+                wanted = wanted or since >= 0.0
             if wanted:
                 evaluate_inside(n, observe, p, numbers, vectors, values[SCRATCH])
                 for lane in range(n):
-                    since = _moment(kind, r, bounds, numbers[END, lane]) - t[lane]
-                    if accepted[lane] > 0.0 and 0.0 <= since < part[lane] * h[lane]:
+                    if _since(kind, r, bounds, lane, numbers) >= 0.0:
                         reduced[r, lane] = values[SCRATCH, source * n + lane]
             continue
         start = bounds[START, r]
@@ -121,12 +140,12 @@ def reduce_step(
             if accepted[lane] == 0.0:
                 continue
             finish = t[lane] + part[lane] * h[lane]
-            if finish <= start or t[lane] >= stop:
+            if finish <= start + instant(start) or t[lane] >= stop - instant(stop):
                 continue
             low, high = _clipped(start, stop, t[lane], h[lane], part[lane])
             _take(
                 n, lane, r, kind, source, bounds[THRESHOLD, r], low, high, offset,
-                reduced, observe, p, numbers, vectors, values, spare,
+                leaves, reduced, observe, p, numbers, vectors, values, spare,
             )  # fmt: skip
 
 
@@ -141,6 +160,7 @@ def _take(
     low: float,
     high: float,
     offset: int,
+    leaves: IntArray,
     reduced: FloatArray,
     observe: Callable[..., None],
     p: FloatArray,
@@ -150,58 +170,115 @@ def _take(
     spare: FloatArray,
 ) -> None:
     """Take one lane's samples into one reduction."""
+    if kind == _AREA:
+        _take_area(
+            n, lane, r, source, low, high, offset, leaves,
+            reduced, observe, p, numbers, vectors, values, spare,
+        )  # fmt: skip
+    elif kind <= _TIME_OF_MINIMUM:
+        _take_extreme(
+            n, lane, r, kind, source, low, high, offset, leaves,
+            reduced, observe, p, numbers, vectors, values, spare,
+        )  # fmt: skip
+    elif kind == _TIME_ABOVE or reduced[r, lane] != reduced[r, lane]:
+        _take_crossings(
+            n, lane, r, kind, source, threshold, low, high, offset, leaves,
+            reduced, observe, p, numbers, vectors, values, spare,
+        )  # fmt: skip
+
+
+@inner
+def _take_extreme(
+    n: int,
+    lane: int,
+    r: int,
+    kind: int,
+    source: int,
+    low: float,
+    high: float,
+    offset: int,
+    leaves: IntArray,
+    reduced: FloatArray,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+    spare: FloatArray,
+) -> None:
+    """The largest or smallest value so far, and its time.
+
+    The summit may be the record even if no sample is: look closer where one could reach it.
+    """
+    k = source * n + lane
+    sign = 1.0 if kind <= _TIME_OF_MAXIMUM else -1.0
+    winner = 0
+    for s in range(1, SAMPLES):
+        if sign * values[offset + s, k] > sign * values[offset + winner, k]:
+            winner = s
+    theta = low + (high - low) * (winner / (SAMPLES - 1))
+    best = values[offset + winner, k]
+    n_reductions = len(reduced) // 2
+    record = reduced[n_reductions + r, lane]
+    level = record if sign * best <= sign * record else best
+    if reaches(values, offset, k, level, sign) or not is_quiet(
+        values, offset, n, lane, source, np.inf, leaves
+    ):
+        knots, found = np.empty(MOST_KNOTS), np.empty(MOST_KNOTS)
+        count = find_knots(
+            n, lane, source, level, low, high, leaves,
+            observe, p, numbers, vectors, values, spare, knots, found,
+        )  # fmt: skip
+        for s in range(count):
+            if sign * found[s] > sign * best:
+                theta, best = knots[s], found[s]
+    if not sign * best <= sign * record:
+        reduced[n_reductions + r, lane] = best
+        timed = kind in (_TIME_OF_MAXIMUM, _TIME_OF_MINIMUM)
+        moment = numbers[T, lane] + theta * numbers[H, lane]
+        reduced[r, lane] = moment if timed else best
+
+
+@inner
+def _take_crossings(
+    n: int,
+    lane: int,
+    r: int,
+    kind: int,
+    source: int,
+    threshold: float,
+    low: float,
+    high: float,
+    offset: int,
+    leaves: IntArray,
+    reduced: FloatArray,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+    spare: FloatArray,
+) -> None:
+    """The first time beyond a threshold, or the time above it."""
     k = source * n + lane
     t, h = numbers[T, lane], numbers[H, lane]
-    spacing = (high - low) / (SAMPLES - 1)
-    if kind == _AREA:
-        boole = (
-            7.0 * (values[offset, k] + values[offset + 4, k])
-            + 32.0 * (values[offset + 1, k] + values[offset + 3, k])
-            + 12.0 * values[offset + 2, k]
-        )
-        reduced[r, lane] += (high - low) * h * boole / 90.0
-        return
-    if kind <= _TIME_OF_MINIMUM:
-        sign = 1.0 if kind <= _TIME_OF_MAXIMUM else -1.0
-        winner = 0
-        for s in range(1, SAMPLES):
-            if sign * values[offset + s, k] > sign * values[offset + winner, k]:
-                winner = s
-        theta = low + spacing * winner
-        best = values[offset + winner, k]
-        # The summit lies within a spacing of the largest sample, and may be the record even if no
-        # sample is: look closer when the parabola through three samples could reach it.
-        middle = min(max(winner, 1), SAMPLES - 2)
-        before = sign * values[offset + middle - 1, k]
-        here = sign * values[offset + middle, k]
-        after = sign * values[offset + middle + 1, k]
-        n_reductions = len(reduced) // 2
-        record = sign * reduced[n_reductions + r, lane]
-        bend = before - 2.0 * here + after
-        if bend < 0.0 and abs(before - after) <= -4.0 * bend:
-            summit = here - (before - after) ** 2 / (8.0 * bend)
-            if not summit <= record:
-                theta, best = peak(
-                    n, lane, source, sign,
-                    low + spacing * (middle - 1), low + spacing * (middle + 1),
-                    observe, p, numbers, vectors, values, spare,
-                )  # fmt: skip
-        if not sign * best <= record:
-            reduced[n_reductions + r, lane] = best
-            timed = kind in (_TIME_OF_MAXIMUM, _TIME_OF_MINIMUM)
-            reduced[r, lane] = t + theta * h if timed else best
-        return
     direction = -1 if kind == _FIRST_BELOW else 1
-    if kind != _TIME_ABOVE and reduced[r, lane] == reduced[r, lane]:
-        return
     above = direction * (values[offset, k] - threshold) >= 0.0
     if kind != _TIME_ABOVE and above:
         reduced[r, lane] = t + low * h
         return
-    for s in range(1, SAMPLES):
-        now = direction * (values[offset + s, k] - threshold) >= 0.0
-        left = low + spacing * (s - 1)
-        right = low + spacing * s
+    if is_quiet(values, offset, n, lane, source, threshold, leaves):
+        if above:
+            reduced[r, lane] += (high - low) * h
+        return
+    knots, found = np.empty(MOST_KNOTS), np.empty(MOST_KNOTS)
+    count = find_knots(
+        n, lane, source, threshold, low, high, leaves,
+        observe, p, numbers, vectors, values, spare, knots, found,
+    )  # fmt: skip
+    for s in range(1, count):
+        left, right = knots[s - 1], knots[s]
+        now = direction * (found[s] - threshold) >= 0.0
         theta = right
         if now != above:
             theta = locate(
@@ -217,6 +294,76 @@ def _take(
             reduced[r, lane] = t + theta * h
             return
         above = now
+
+
+@inner
+def _boole(width: float, f0: float, f1: float, f2: float, f3: float, f4: float) -> float:
+    """Boole's rule on five points."""
+    return width * (7.0 * (f0 + f4) + 32.0 * (f1 + f3) + 12.0 * f2) / 90.0
+
+
+@inner
+def _take_area(
+    n: int,
+    lane: int,
+    r: int,
+    source: int,
+    low: float,
+    high: float,
+    offset: int,
+    leaves: IntArray,
+    reduced: FloatArray,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+    spare: FloatArray,
+) -> None:
+    """The area under the samples; the step is halved where they do not tell it."""
+    k = source * n + lane
+    h = numbers[H, lane]
+    f0, f1, f2 = values[offset, k], values[offset + 1, k], values[offset + 2, k]
+    f3, f4 = values[offset + 3, k], values[offset + 4, k]
+    whole = _boole((high - low) * h, f0, f1, f2, f3, f4)
+    simpson = (high - low) * h * (f0 + 4.0 * f2 + f4) / 6.0
+    size = abs(reduced[r, lane]) + (high - low) * h * (abs(f0) + abs(f2) + abs(f4))
+    # Written so that NaN does not ask for more.
+    if not abs(simpson - whole) > ROUGH * size:
+        reduced[r, lane] += whole
+        return
+    # Pieces that are left, the first on top: ends, area and five values of each.
+    left = np.empty((64, 8))
+    left[0, 0], left[0, 1], left[0, 2] = low, high, whole
+    left[0, 3], left[0, 4], left[0, 5], left[0, 6], left[0, 7] = f0, f1, f2, f3, f4
+    count = 1
+    knots, found = np.empty(4), np.empty(4)
+    for halves in range(MOST_HALVES):
+        if count == 0:
+            return
+        a, b, area = left[count - 1, 0], left[count - 1, 1], left[count - 1, 2]
+        for s in range(4):
+            knots[s] = a + (b - a) * ((2 * s + 1) / 8)
+        values_at(n, lane, source, knots, 4, observe, p, numbers, vectors, values, spare, found)
+        g0, g1, g2 = left[count - 1, 3], left[count - 1, 4], left[count - 1, 5]
+        g3, g4 = left[count - 1, 6], left[count - 1, 7]
+        width = 0.5 * (b - a) * h
+        first = _boole(width, g0, found[0], g1, found[1], g2)
+        second = _boole(width, g2, found[2], g3, found[3], g4)
+        size = max(size, abs(reduced[r, lane]) + abs(first) + abs(second))
+        count -= 1
+        last = halves + 2 * count + 2 >= MOST_HALVES or count + 2 > len(left)
+        if last or not abs(first + second - area) > FINE * size:
+            reduced[r, lane] += first + second
+            continue
+        middle = 0.5 * (a + b)
+        left[count, 0], left[count, 1], left[count, 2] = middle, b, second
+        left[count, 3], left[count, 4], left[count, 5] = g2, found[2], g3
+        left[count, 6], left[count, 7] = found[3], g4
+        left[count + 1, 0], left[count + 1, 1], left[count + 1, 2] = a, middle, first
+        left[count + 1, 3], left[count + 1, 4], left[count + 1, 5] = g0, found[0], g1
+        left[count + 1, 6], left[count + 1, 7] = found[1], g2
+        count += 2
 
 
 @inner
@@ -236,6 +383,7 @@ def finish_reductions(
     for r in range(kinds.shape[1]):
         kind = kinds[REDUCTION, r]
         single = kind in (_VALUE_AT, _LAST)
-        if single and _moment(kind, r, bounds, numbers[END, lane]) == numbers[T, lane]:
+        now = numbers[T, lane]
+        if single and abs(_moment(kind, r, bounds, numbers[END, lane]) - now) <= instant(now):
             reduced[r, lane] = final[kinds[REDUCED_SOURCE, r] * n + lane]
         metrics[r, patient] = reduced[r, lane] if success else np.nan

@@ -12,7 +12,9 @@ from collections.abc import Callable
 import numpy as np
 
 from carsim.engine.actions import act, count, note, rank
+from carsim.engine.instants import instant
 from carsim.engine.jit import inner
+from carsim.engine.knots import MOST_KNOTS, beyond, find_knots, is_quiet
 from carsim.engine.layout import (
     ACCEPTED,
     ACTING,
@@ -28,6 +30,7 @@ from carsim.engine.layout import (
     DIRECTION,
     DURING,
     END,
+    ENTERS,
     EXACT,
     FIRED,
     FREE,
@@ -37,6 +40,7 @@ from carsim.engine.layout import (
     JUMPED,
     KIND,
     LATEST,
+    LEFT,
     LIMIT,
     LOG_SD,
     LOOKS,
@@ -46,7 +50,6 @@ from carsim.engine.layout import (
     PART,
     PATIENT,
     PENDING,
-    SAMPLES,
     SD,
     SEEN,
     SINCE,
@@ -83,12 +86,6 @@ ROUNDING = 1e-14
 
 
 @inner
-def beyond(direction: int, value: float, threshold: float) -> bool:
-    """Whether a condition holds."""
-    return direction * (value - threshold) >= 0.0
-
-
-@inner
 def actions_of(patient: int, rule: int, offsets: IntArray, n_rules: int) -> int:
     """Owner of a rule's rows: the rule, or the rule of this patient."""
     return rule if len(offsets) == n_rules + 1 else patient * n_rules + rule
@@ -105,7 +102,8 @@ def forget(n: int, lane: int, therapy: Therapy, lanes: Lanes) -> None:
         lanes.recall[STREAK, k] = 0.0
         lanes.recall[DECIDED, k] = 0.0
         visit = therapy.rules[VISITS, rule]
-        while visit < therapy.rules[VISITS, rule + 1] and therapy.visit_time[visit] < start:
+        first = start - instant(start)
+        while visit < therapy.rules[VISITS, rule + 1] and therapy.visit_time[visit] < first:
             visit += 1
         lanes.recall[VISIT, k] = visit
         lanes.recall[CROSSING, k] = np.inf
@@ -126,8 +124,9 @@ def is_shut(n: int, lane: int, rule: int, rules: IntArray, recall: FloatArray) -
 
 @inner
 def set_next_visit(n: int, lane: int, time: float, therapy: Therapy, lanes: Lanes) -> None:
-    """Find the next visit, behind a time, of any rule that has something to look for."""
+    """Find the next visit, behind an instant, of any rule that has something to look for."""
     soonest = np.inf
+    time += instant(time) if time > -np.inf else 0.0
     for rule in range(therapy.rules.shape[1] - 1):
         k = rule * n + lane
         if lanes.recall[FIRED, k] >= therapy.rules[LIMIT, rule]:
@@ -269,7 +268,7 @@ def _carry_out(n: int, lane: int, time: float, therapy: Therapy, lanes: Lanes, l
                 continue
             row = int(lanes.started[STARTED_ROW, place])
             begun = lanes.started[SINCE, place]
-            if begun + schedule.numbers[TIME, row] > time:
+            if begun + schedule.numbers[TIME, row] > time + instant(time):
                 continue
             # By kind, then by rule, and of one rule the oldest firing first.
             order = rank(schedule.table[KIND, row]) * n_rules + rule
@@ -333,16 +332,22 @@ def find_crossings(
         threshold = therapy.threshold[patient, rule]
         holds = lanes.recall[HOLDS, k]
         decided = _decided(k, lanes.recall)
-        for s in range(1, SAMPLES):
-            moment = t + part * (s / (SAMPLES - 1)) * h
-            if moment <= decided:
+        if is_quiet(values, LEFT, n, lane, source, threshold, therapy.leaves) and (
+            holds != 0.0 or not beyond(direction, values[LEFT, source * n + lane], threshold)
+        ):
+            continue
+        knots, found = np.empty(MOST_KNOTS), np.empty(MOST_KNOTS)
+        count = find_knots(
+            n, lane, source, threshold, 0.0, part, therapy.leaves,
+            observe, lanes.p, numbers, lanes.vectors, values, spare, knots, found,
+        )  # fmt: skip
+        for s in range(1, count):
+            if t + knots[s] * h <= decided:
                 continue
-            value, last = values[s, source * n + lane], values[s - 1, source * n + lane]
-            now = _goes_on(holds, direction, value, last, threshold)
+            now = _goes_on(holds, direction, found[s], found[s - 1], threshold)
             if now == 1.0 and holds == 0.0:
                 theta = locate(
-                    n, lane, source, threshold, direction,
-                    part * ((s - 1) / (SAMPLES - 1)), part * (s / (SAMPLES - 1)),
+                    n, lane, source, threshold, direction, knots[s - 1], knots[s],
                     observe, lanes.p, numbers, lanes.vectors, values, spare,
                 )  # fmt: skip
                 lanes.recall[CROSSING, k] = t + theta * h
@@ -440,7 +445,8 @@ def look_inside(
                     soonest = min(soonest, recall[CROSSING, rule * n + lane])
             # What is to be looked at on the very stop is looked at when the step lands on it.
             last = min(numbers[SITE, lane], numbers[END, lane])
-            if soonest < last and soonest <= finish_of(lane, numbers):
+            finish = finish_of(lane, numbers)
+            if soonest < last - instant(last) and soonest <= finish + instant(finish):
                 share = (soonest - numbers[T, lane]) / numbers[H, lane]
                 theta[lane] = min(max(share, 0.0), numbers[PART, lane])
                 looks[lane] = soonest
@@ -455,10 +461,11 @@ def look_inside(
             soonest = np.inf
             decided = False
             patient = lanes.flags[PATIENT, lane]
+            now = time + instant(time)
             for rule in range(n_rules):
                 k = rule * n + lane
                 if rules[CONTINUOUS, rule] != 0:
-                    if recall[CROSSING, k] == time:
+                    if recall[CROSSING, k] <= now:
                         recall[CROSSING, k] = np.inf
                         recall[HOLDS, k] = OWED
                         recall[SEEN, k] = scratch[rules[SOURCE, rule] * n + lane]
@@ -471,7 +478,7 @@ def look_inside(
                     continue
                 if is_shut(n, lane, rule, rules, recall):
                     continue
-                if therapy.visit_time[visit] == time:
+                if therapy.visit_time[visit] <= now:
                     # Most visits end here; calls are what costs time.
                     source, after = (
                         rules[SOURCE, rule],
@@ -530,7 +537,7 @@ def land(n: int, lane: int, values: FloatArray, therapy: Therapy, lanes: Lanes, 
         k = rule * n + lane
         if therapy.rules[CONTINUOUS, rule] != 0:
             lanes.recall[BEFORE, k] = values[therapy.rules[SOURCE, rule] * n + lane]
-        if lanes.recall[PENDING, k] <= time:
+        if lanes.recall[PENDING, k] <= time + instant(time):
             lanes.recall[PENDING, k] = np.inf
             _fire(n, lane, rule, time, therapy, lanes, log)
     if time < lanes.numbers[END, lane]:
@@ -541,25 +548,41 @@ def land(n: int, lane: int, values: FloatArray, therapy: Therapy, lanes: Lanes, 
 
 
 @inner
+def attend_first(n: int, values: FloatArray, therapy: Therapy, lanes: Lanes) -> None:
+    """Look at the visits at the start of patients that enter, before anything is done to them.
+
+    Rules that fire are left pending for `land`.
+    """
+    for lane in range(n):
+        if lanes.flags[ENTERS, lane] == 0 or lanes.flags[PATIENT, lane] < 0:
+            continue
+        time = lanes.numbers[T, lane]
+        for rule in range(therapy.rules.shape[1] - 1):
+            k = rule * n + lane
+            visit = int(lanes.recall[VISIT, k])
+            last = therapy.rules[VISITS, rule + 1]
+            if visit < last and therapy.visit_time[visit] <= time + instant(time):
+                lanes.recall[VISIT, k] = visit + 1
+                if _attend(n, lane, rule, time, visit, values, therapy, lanes):
+                    lanes.recall[DECIDED, k] = 1.0
+        for rule in range(therapy.rules.shape[1] - 1):
+            k = rule * n + lane
+            if lanes.recall[DECIDED, k] != 0.0:
+                lanes.recall[DECIDED, k] = 0.0
+                lanes.recall[PENDING, k] = time
+
+
+@inner
 def settle(n: int, lane: int, values: FloatArray, therapy: Therapy, lanes: Lanes) -> bool:
-    """Find the rules whose visit is at the start, and those whose condition a jump made true.
+    """Find the rules whose condition a jump made true.
 
     They are left pending for `land`. All are armed again before any acts: its action may make
     another true once more.
     """
     patient, time = lanes.flags[PATIENT, lane], lanes.numbers[T, lane]
     _rearm_jumped(n, lane, values, therapy, lanes)
-    n_rules = therapy.rules.shape[1] - 1
     found = False
-    for rule in range(n_rules):
-        k = rule * n + lane
-        visit = int(lanes.recall[VISIT, k])
-        if visit < therapy.rules[VISITS, rule + 1] and therapy.visit_time[visit] <= time:
-            lanes.recall[VISIT, k] = visit + 1
-            if _attend(n, lane, rule, time, visit, values, therapy, lanes):
-                lanes.recall[PENDING, k] = time
-                found = True
-    for rule in range(n_rules):
+    for rule in range(therapy.rules.shape[1] - 1):
         if therapy.rules[CONTINUOUS, rule] == 0:
             continue
         k = rule * n + lane

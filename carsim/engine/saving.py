@@ -1,4 +1,8 @@
-"""Courses on the common grid of saved times, from the dense output."""
+"""Courses on the common grid of saved times, from the dense output.
+
+A saved value is that after all that happens at its instant, so what lies within an instant of the
+end of a step is left to the next step, or to the end of the run.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from carsim.engine.instants import instant
 from carsim.engine.jit import inner
 from carsim.engine.layout import (
     ACCEPTED,
@@ -45,18 +50,19 @@ def save_states(
     flags: IntArray,
     vectors: FloatArray,
 ) -> None:
-    """Write the saved times inside each accepted step, its end left out; states only."""
+    """Write the saved times inside each accepted step, the instant of its end left out; states."""
     n_times, n_sources = len(save_time), len(sources)
     y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
     for lane in range(n):
         t, h = numbers[T, lane], numbers[H, lane]
         finish = numbers[PART, lane] * h
+        finish -= instant(t + finish)
         if numbers[ACCEPTED, lane] == 0.0 or numbers[SAVE_TIME, lane] - t >= finish:
             continue
         position = flags[NEXT_SAVE, lane]
         place = (flags[PATIENT, lane] * n_times + position) * n_sources
         while position < n_times and save_time[position] - t < finish:
-            x = (save_time[position] - t) / h
+            x = max(save_time[position] - t, 0.0) / h
             rest = 1.0 - x
             for q in range(n_sources):
                 k = sources[q] * n + lane
@@ -82,7 +88,7 @@ def save_values(
     vectors: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Write the saved times inside each accepted step, its end left out; states and observables.
+    """Write the saved times inside each accepted step, the instant of its end left out.
 
     A round serves the next saved time of every lane that has one left, all lanes side by side.
     """
@@ -91,9 +97,10 @@ def save_values(
         wanted = False
         for lane in range(n):
             since = numbers[SAVE_TIME, lane] - numbers[T, lane]
-            inside = since < numbers[PART, lane] * numbers[H, lane]
-            inside = inside and numbers[ACCEPTED, lane] > 0.0
-            numbers[THETA, lane] = since / numbers[H, lane] if inside else 0.0
+            finish = numbers[PART, lane] * numbers[H, lane]
+            finish -= instant(numbers[T, lane] + finish)
+            inside = since < finish and numbers[ACCEPTED, lane] > 0.0
+            numbers[THETA, lane] = max(since, 0.0) / numbers[H, lane] if inside else 0.0
             flags[DUE, lane] = 1 if inside else 0
             wanted = wanted or inside
         if not wanted:

@@ -1,17 +1,25 @@
-"""One step of all lanes by a tableau, with its error and the wish for the next."""
+"""One step of all lanes by a tableau, with its error and the wish for the next.
+
+A patient whose equations gave a value that is not finite is *delicate* from then on: a root of an
+empty pool has no slope, and none of a negative one. Slopes that are not finite count as zero in the
+linear system (the method then treats that dependence explicitly, and its error control sees it),
+and pools below zero inside a step are shown to the equations as empty.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from numba.core import types
 
 from carsim.engine import signatures
 from carsim.engine.combine import stage_sums
 from carsim.engine.control import error_norm, first_step, growth
-from carsim.engine.jit import COUNT, MATRIX, NUMBER, VECTOR, inner
+from carsim.engine.jit import COUNT, INTEGER_MATRIX, MATRIX, NUMBER, VECTOR, inner
 from carsim.engine.layout import (
     COUPLE,
+    DELICATE,
     DELTA,
     INPUTS,
     NEW,
@@ -26,7 +34,7 @@ from carsim.engine.layout import (
     Y,
 )
 from carsim.engine.pack import WIDTH, load, store
-from carsim.engine.plan import FloatArray
+from carsim.engine.plan import FloatArray, IntArray
 
 _Kernel = Callable[..., None]
 
@@ -43,11 +51,32 @@ def add(out: FloatArray, other: FloatArray) -> None:
 
 
 @inner
+def _without_infinite(n: int, flags: IntArray, values: FloatArray) -> None:
+    """Set what is not finite to zero in the lanes of delicate patients."""
+    for lane in range(n):
+        if flags[DELICATE, lane] == 1:
+            for k in range(lane, len(values), n):
+                if not abs(values[k]) < np.inf:
+                    values[k] = 0.0
+
+
+@inner
+def _without_negative(n: int, flags: IntArray, floors: FloatArray, y: FloatArray) -> None:
+    """Take pools below zero for empty in the lanes of delicate patients."""
+    for lane in range(n):
+        if flags[DELICATE, lane] == 1:
+            for i in range(len(floors)):
+                if floors[i] >= 0.0 and y[i * n + lane] < 0.0:
+                    y[i * n + lane] = 0.0
+
+
+@inner
 def _rosenbrock(
     n: int,
     inverse_gamma: float,
     autonomous: bool,
     infusing: bool,
+    delicate: bool,
     a: FloatArray,
     coupling: FloatArray,
     weights: FloatArray,
@@ -58,20 +87,26 @@ def _rosenbrock(
     solve: _Kernel,
     p: FloatArray,
     numbers: FloatArray,
+    flags: IntArray,
     vectors: FloatArray,
     u: FloatArray,
     entries: FloatArray,
     factors: FloatArray,
+    floors: FloatArray,
 ) -> None:
     """Hairer & Wanner II, section IV.7, in the U form."""
     t, h, stage_time = numbers[T], numbers[H], numbers[STAGE_TIME]
     y, couple, stage, stage_f = vectors[Y], vectors[COUPLE], vectors[STAGE], vectors[STAGE_F]
     size = len(y)
     jacobian(n, t, y, p, entries)
+    if delicate:
+        _without_infinite(n, flags, entries)
     factor(n, entries, h, inverse_gamma, factors, numbers[SMALLEST])
     by_time = vectors[TIME_DERIVATIVE]
     if not autonomous:
         time_derivative(n, t, y, p, by_time)
+        if delicate:
+            _without_infinite(n, flags, by_time)
         for first in range(0, size, n):
             for lane in range(0, n, WIDTH):
                 step = load(h, lane)
@@ -87,6 +122,8 @@ def _rosenbrock(
                 for lane in range(n):
                     stage_time[lane] = t[lane] + weights[NODES, s] * h[lane]
             f = stage_f
+            if delicate:
+                _without_negative(n, flags, floors, stage)
             rhs(n, stage_time, stage, p, f)
             if infusing:
                 add(f, vectors[INPUTS])
@@ -110,14 +147,17 @@ def _explicit(
     n: int,
     autonomous: bool,
     infusing: bool,
+    delicate: bool,
     a: FloatArray,
     coupling: FloatArray,
     weights: FloatArray,
     rhs: _Kernel,
     p: FloatArray,
     numbers: FloatArray,
+    flags: IntArray,
     vectors: FloatArray,
     u: FloatArray,
+    floors: FloatArray,
 ) -> None:
     """Hairer, Norsett & Wanner I, section II.1; the last stage value is the step."""
     t, h, stage_time = numbers[T], numbers[H], numbers[STAGE_TIME]
@@ -132,6 +172,8 @@ def _explicit(
                 for lane in range(n):
                     stage_time[lane] = t[lane] + weights[NODES, s] * h[lane]
             f = stage_f
+            if delicate:
+                _without_negative(n, flags, floors, stage)
             rhs(n, stage_time, stage, p, f)
             if infusing:
                 add(f, vectors[INPUTS])
@@ -178,6 +220,7 @@ def step(
     implicit: bool,
     autonomous: bool,
     infusing: bool,
+    delicate: bool,
     inverse_gamma: float,
     a: FloatArray,
     coupling: FloatArray,
@@ -189,12 +232,14 @@ def step(
     solve: _Kernel,
     p: FloatArray,
     numbers: FloatArray,
+    flags: IntArray,
     vectors: FloatArray,
     u: FloatArray,
     entries: FloatArray,
     factors: FloatArray,
     atol: FloatArray,
     rtol: float,
+    floors: FloatArray,
 ) -> None:
     """Advance all lanes by one step of size ``numbers[H]``.
 
@@ -203,12 +248,15 @@ def step(
     """
     if implicit:
         _rosenbrock(
-            n, inverse_gamma, autonomous, infusing, a, coupling, weights,
+            n, inverse_gamma, autonomous, infusing, delicate, a, coupling, weights,
             rhs, jacobian, time_derivative, factor, solve,
-            p, numbers, vectors, u, entries, factors,
+            p, numbers, flags, vectors, u, entries, factors, floors,
         )  # fmt: skip
     else:
-        _explicit(n, autonomous, infusing, a, coupling, weights, rhs, p, numbers, vectors, u)
+        _explicit(
+            n, autonomous, infusing, delicate, a, coupling, weights,
+            rhs, p, numbers, flags, vectors, u, floors,
+        )  # fmt: skip
     error_norm(n, vectors, atol, rtol, numbers)
     growth(n, order, numbers)
 
@@ -232,6 +280,7 @@ STEP = types.void(
     types.boolean,
     types.boolean,
     types.boolean,
+    types.boolean,
     NUMBER,
     MATRIX,
     MATRIX,
@@ -243,10 +292,12 @@ STEP = types.void(
     types.FunctionType(signatures.SOLVE),
     VECTOR,
     MATRIX,
+    INTEGER_MATRIX,
     MATRIX,
     MATRIX,
     VECTOR,
     VECTOR,
     VECTOR,
     NUMBER,
+    VECTOR,
 )

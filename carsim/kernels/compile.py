@@ -11,6 +11,7 @@ from carsim.engine.program import Program
 from carsim.kernels.cache import load_generated
 from carsim.kernels.source import write_source
 from carsim.symbolic.sensitivity import trace_sensitivities
+from carsim.symbolic.switches import with_switches
 from carsim.symbolic.trace import Trace, trace
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def compile_sensitivities(
 
 
 def _compiled(title: str, traced: Trace, lanes: int) -> Program:
+    traced = with_switches(traced)
     source = write_source(traced, lanes)
     warm.begin()
     name = "".join(c if c.isalnum() else "_" for c in title)
@@ -94,15 +96,19 @@ def _compiled(title: str, traced: Trace, lanes: int) -> Program:
         n_parameters=source.n_parameters,
         n_derived=source.n_derived,
         n_observables=source.n_observables,
+        n_leaves=source.n_leaves,
         n_jacobian=source.n_jacobian,
         n_factors=source.n_factors,
         autonomous=source.autonomous,
+        leaves=source.leaves,
+        inclusive=tuple(switch.inclusive for switch in traced.switches),
         jacobian_positions=source.jacobian_positions,
         derive=module.derive,
         rhs=module.rhs,
         jacobian=module.jacobian,
         time_derivative=module.time_derivative,
         observe=module.observe,
+        switch=module.switch,
         factor=module.factor,
         solve=module.solve,
     )

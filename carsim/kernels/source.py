@@ -118,7 +118,10 @@ class _Layout:
         self.parameters = frozenset(p.index for p in trace.parameters)
         for i, symbol in enumerate(trace.parameters):
             self.locations[symbol.index] = ("p", i)
-        self._first = len(trace.parameters)
+        # Modes are kept by the engine, so no function of them is one of parameters only.
+        self._first = len(trace.parameters) + len(trace.switches)
+        for i, switch in enumerate(trace.switches):
+            self.locations[switch.mode.index] = ("p", len(trace.parameters) + i)
         self.derived: dict[int, Expression] = {}
         self._lowered: dict[int, Expression] = {}
         self._storing = True
@@ -214,10 +217,12 @@ class KernelSource:
     n_parameters: int
     n_derived: int
     n_observables: int
+    n_leaves: int
     n_jacobian: int
     n_factors: int
     autonomous: bool
     jacobian_positions: tuple[tuple[int, int], ...]
+    leaves: tuple[tuple[int, ...], ...]
 
 
 def write_source(trace: Trace, lanes: int) -> KernelSource:
@@ -237,8 +242,20 @@ def write_source(trace: Trace, lanes: int) -> KernelSource:
     if not trace.autonomous:
         time_derivative.emit({("out", i): trace.time_derivatives.get(i, zero) for i in range(size)})
 
+    # Behind the observables what changes its sign at their kinks, each once.
+    leaves = {leaf.index: leaf for of_one in trace.leaves for leaf in of_one}
+    number = {index: len(trace.observables) + k for k, index in enumerate(leaves)}
     observe = _Kernel("observe", "n, t, y, p, out", layout)
-    observe.emit({("out", i): f for i, f in enumerate(trace.observables)})
+    observe.emit({("out", i): f for i, f in enumerate((*trace.observables, *leaves.values()))})
+
+    switch = _Kernel("switch", "n, t, y, p, out", layout)
+    switch.emit(
+        {
+            ("out", 2 * i + k): part
+            for i, each in enumerate(trace.switches)
+            for k, part in enumerate((each.offset, each.slope))
+        }
+    )
 
     elimination = eliminate(size, set(positions))
     factor = _factor(elimination, positions, layout)
@@ -247,7 +264,7 @@ def write_source(trace: Trace, lanes: int) -> KernelSource:
     derive = _Kernel("derive", "n, p", layout)
     derive.emit(layout.finish())
 
-    kernels = (derive, rhs, jacobian, time_derivative, observe, factor, solve)
+    kernels = (derive, rhs, jacobian, time_derivative, observe, switch, factor, solve)
     text = _HEADER + "\n\n\n".join(k.source() for k in kernels) + "\n"
     return KernelSource(
         text=text,
@@ -257,10 +274,12 @@ def write_source(trace: Trace, lanes: int) -> KernelSource:
         n_parameters=len(trace.parameters),
         n_derived=len(layout.derived),
         n_observables=len(trace.observables),
+        n_leaves=len(leaves),
         n_jacobian=len(positions),
         n_factors=len(elimination.entries),
         autonomous=trace.autonomous,
         jacobian_positions=positions,
+        leaves=tuple(tuple(number[leaf.index] for leaf in of_one) for of_one in trace.leaves),
     )
 
 
@@ -268,6 +287,8 @@ def _factor(
     elimination: Elimination, positions: Iterable[tuple[int, int]], layout: _Layout
 ) -> _Kernel:
     """LU factors of ``I / gamma - h J``; on the diagonal the reciprocals of the pivots.
+
+    The smallest pivot is given as 0 if any is not finite.
 
     Every entry is computed once, with all its eliminations (Crout's order).
     """
@@ -303,13 +324,15 @@ def _factor(
         for i in elimination.lower[step]:
             lines.append(f"w{i}_{k} = ({value(i, k)}) * inverse{k}")
             keep(i, k, f"w{i}_{k}")
-    smallest = ""
+    smallest, largest = "", ""
     for k in elimination.order:
         lines.append(f"size{k} = magnitude(pivot{k})")
         if smallest:
             lines.append(f"least{k} = select(size{k} < {smallest}, size{k}, {smallest})")
-        smallest = f"least{k}" if smallest else f"size{k}"
-    lines.append(f"store(smallest, l, {smallest})")
+            lines.append(f"sum{k} = {largest} + size{k}")
+        smallest, largest = (f"least{k}", f"sum{k}") if smallest else (f"size{k}", f"size{k}")
+    # A pivot that is not finite would make increments of zero, and an error of zero.
+    lines.append(f"store(smallest, l, select({largest} < inf, {smallest}, 0.0))")
     return kernel
 
 
@@ -359,6 +382,7 @@ from carsim.engine.signatures import (
     OBSERVE,
     RHS,
     SOLVE,
+    SWITCH,
     TIME_DERIVATIVE,
 )
 

@@ -85,6 +85,7 @@ def trace_sensitivities(
         (*base.parameters, *directions),
         (*base.derivatives, *map(along, base.derivatives[: len(own)])),
         (*shown, *map(along, shown)),
+        base.tolerances,
     )
 
 

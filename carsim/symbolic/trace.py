@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from carsim.errors import ModelError
-from carsim.symbolic.derivative import derivative
-from carsim.symbolic.expression import CONDITIONS, Expression, Graph
+from carsim.symbolic.derivative import Floors, derivative
+from carsim.symbolic.expression import CONDITIONS, TINY, Expression, Graph
 
 if TYPE_CHECKING:
     from carsim.model import Model
+
+
+@dataclass(frozen=True)
+class Switch:
+    """When a comparison of the time with functions of parameters holds.
+
+    Attributes
+    ----------
+    mode : Expression
+        Symbol that is 1 while ``offset + slope t`` is below zero, 0 otherwise.
+    offset, slope : Expression
+        Of parameters, and of modes of switches before this one.
+    inclusive : bool
+        Whether it holds at zero, too.
+    """
+
+    mode: Expression
+    offset: Expression
+    slope: Expression
+    inclusive: bool
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,10 @@ class Trace:
         The right-hand side, by state.
     observables : tuple of Expression
         By observable.
+    tolerances : mapping of int to float
+        Absolute tolerance of each state of the model, by the index of its symbol.
+    switches : tuple of Switch
+        Comparisons of the time that are numbers here, see `carsim.symbolic.switches`.
     """
 
     graph: Graph
@@ -38,18 +62,24 @@ class Trace:
     parameters: tuple[Expression, ...]
     derivatives: tuple[Expression, ...]
     observables: tuple[Expression, ...]
+    tolerances: Mapping[int, float] = field(default_factory=dict)
+    switches: tuple[Switch, ...] = ()
 
     @cached_property
     def jacobian(self) -> dict[tuple[int, int], Expression]:
-        """Derivative of row i's equation with respect to state j, where it is not zero."""
+        """Derivative of row i's equation with respect to state j, where it is not zero.
+
+        It steers steps: roots of what vanishes have finite slopes, see `Floors`.
+        """
         column = {symbol.index: j for j, symbol in enumerate(self.states)}
+        floors = Floors(self.graph, self.tolerances)
         found: dict[tuple[int, int], Expression] = {}
         for i, equation in enumerate(self.derivatives):
             for index in sorted(self.graph.depends_on(equation)):
                 j = column.get(index)
                 if j is None:
                     continue
-                entry = derivative(equation, self.states[j])
+                entry = derivative(equation, self.states[j], floors)
                 if entry.constant != 0.0:
                     found[i, j] = entry
         return found
@@ -63,6 +93,16 @@ class Trace:
             if entry.constant != 0.0:
                 found[i] = entry
         return found
+
+    @cached_property
+    def leaves(self) -> tuple[tuple[Expression, ...], ...]:
+        """What changes its sign where an observable has a kink or jumps, by observable.
+
+        The differences of the two sides of comparisons, minima and maxima that states decide;
+        inner ones first.
+        """
+        states = {symbol.index for symbol in self.states}
+        return tuple(_leaves(observable, states) for observable in self.observables)
 
     @property
     def autonomous(self) -> bool:
@@ -122,4 +162,27 @@ def trace(
         parameters,
         (*derivatives, *(graph.zero for _ in moving), *(outputs[name] for name in integrals)),
         observables,
+        {s.index: field.atol for s, field in zip(states, model.states, strict=True)},
     )
+
+
+def _leaves(observable: Expression, states: set[int]) -> tuple[Expression, ...]:
+    graph = observable.graph
+    seen: set[int] = set()
+    stack = [observable]
+    found: dict[int, Expression] = {}
+    while stack:
+        node = stack.pop()
+        if node.index in seen:
+            continue
+        seen.add(node.index)
+        stack.extend(node.arguments)
+        if node.operation not in ("less", "at_most", "minimum", "maximum"):
+            continue
+        a, b = node.arguments
+        # A pool is not negative: that it is held above zero makes no kink.
+        guard = a.index in states and b.constant is not None and 0.0 <= b.constant <= TINY
+        gap = graph.subtract(a, b)
+        if graph.depends_on(gap) & states and not guard:
+            found[node.index] = gap
+    return tuple({found[index].index: found[index] for index in sorted(found)}.values())

@@ -10,13 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim.engine.plan import Action, Stops
+from carsim.engine.plan import SAME_INSTANT, Action, Stops
 from carsim.therapy.values import FloatArray
-
-SAME_INSTANT = 1e-12
-"""Times closer than this (relative, or absolute below 1) are one instant: the engine cannot step
-between neighbors in floating point, and nobody means to."""
-
 
 MOST_PAIRS = 4_000_000
 """Pairs of an infusion and an instant that are added up at a time."""
