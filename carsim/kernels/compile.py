@@ -10,6 +10,7 @@ from carsim.engine.pack import WIDTH
 from carsim.engine.program import Program
 from carsim.kernels.cache import load_generated
 from carsim.kernels.source import write_source
+from carsim.symbolic.roots import with_safe_roots
 from carsim.symbolic.sensitivity import trace_sensitivities
 from carsim.symbolic.switches import with_switches
 from carsim.symbolic.trace import Trace, trace
@@ -85,7 +86,7 @@ def compile_sensitivities(
 
 
 def _compiled(title: str, traced: Trace, lanes: int) -> Program:
-    traced = with_switches(traced)
+    traced = with_safe_roots(with_switches(traced))
     source = write_source(traced, lanes)
     warm.begin()
     name = "".join(c if c.isalnum() else "_" for c in title)

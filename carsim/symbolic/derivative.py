@@ -30,25 +30,26 @@ class Floors:
     def __init__(self, graph: Graph, tolerances: Mapping[int, float]) -> None:
         self.tolerances = tolerances
         self.found: dict[tuple[int, int], Expression] = {}
-        self._floored: dict[int, Expression] = {}
+        self._known: dict[int, Expression] = {}
         self._graph = graph
 
     def raised(self, node: Expression) -> Expression:
         """`node`, but no smaller than it is known to."""
-        if node.index not in self._floored:
-            self._floored[node.index] = self._raised(node)
-        return self._floored[node.index]
+        known = self.known_to(node)
+        return node if known is self._graph.zero else self._graph.maximum(node, known)
 
-    def _raised(self, node: Expression) -> Expression:
+    def known_to(self, node: Expression) -> Expression:
+        """How far `node` is from what it would be without the tolerances; zero without states."""
         graph = self._graph
-        inner = node
-        if node.operation == "maximum" and node.arguments[1].constant is not None:
-            inner = node.arguments[0]
-        known = graph.zero
-        for index in sorted(graph.depends_on(inner) & self.tolerances.keys()):
-            slope = derivative(inner, graph.nodes[index], self)
-            known = known + self.tolerances[index] * KNOWN_TO * abs(slope)
-        return node if known is graph.zero else graph.maximum(node, known)
+        while node.operation == "maximum" and node.arguments[1].constant is not None:
+            node = node.arguments[0]
+        if node.index not in self._known:
+            known = graph.zero
+            for index in sorted(graph.depends_on(node) & self.tolerances.keys()):
+                slope = derivative(node, graph.nodes[index], self)
+                known = known + self.tolerances[index] * KNOWN_TO * abs(slope)
+            self._known[node.index] = known
+        return self._known[node.index]
 
 
 def derivative(node: Expression, symbol: Expression, floors: Floors | None = None) -> Expression:

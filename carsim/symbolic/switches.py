@@ -11,11 +11,11 @@ are. ``minimum`` and ``maximum`` of functions of time are comparisons as well.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 from carsim.errors import ModelError
 from carsim.symbolic.derivative import derivative
 from carsim.symbolic.expression import Expression, Graph
+from carsim.symbolic.substitute import rewritten
 from carsim.symbolic.trace import Switch, Trace
 
 __all__ = ["with_switches"]
@@ -75,11 +75,7 @@ class _Reading:
 
     def read(self, root: Expression, name: str) -> None:
         """Find what stands for `root` and everything below it."""
-        for node in _below(root, self.known):
-            operands = tuple(self.known[a.index] for a in node.arguments)
-            same = all(a is b for a, b in zip(operands, node.arguments, strict=True))
-            now = node if same else self.graph.rebuild(node, operands)
-            self.known[node.index] = self._switched(now, name)
+        rewritten(root, self.known, lambda node: self._switched(node, name))
 
     def _switched(self, node: Expression, name: str) -> Expression:
         symbols = self.graph.depends_on(node)
@@ -112,34 +108,8 @@ class _Reading:
                     f"the switch to the therapy: a Window on a parameter, or an Infusion."
                 )
             mode = graph.symbol(f"switch.{len(self.switches)}")
-            self.switches.append(Switch(mode, _at_zero(gap, time), slope, inclusive))
+            offset = rewritten(gap, {time.index: graph.zero})
+            self.switches.append(Switch(mode, offset, slope, inclusive))
             self.steady.add(mode.index)
             self._modes[key] = graph.compare(graph.constant(HALF), mode)
         return self._modes[key]
-
-
-def _at_zero(node: Expression, time: Expression) -> Expression:
-    """`node` at time zero."""
-    graph = node.graph
-    known = {time.index: graph.zero}
-    for each in _below(node, known):
-        operands = tuple(known[a.index] for a in each.arguments)
-        same = all(a is b for a, b in zip(operands, each.arguments, strict=True))
-        known[each.index] = each if same else graph.rebuild(each, operands)
-    return known[node.index]
-
-
-def _below(root: Expression, known: dict[int, Expression]) -> Sequence[Expression]:
-    """Nodes of `root` that are not known yet, operands first."""
-    order: list[Expression] = []
-    seen: set[int] = set()
-    stack = [(root, False)]
-    while stack:
-        node, done = stack.pop()
-        if done:
-            order.append(node)
-        elif node.index not in seen and node.index not in known:
-            seen.add(node.index)
-            stack.append((node, True))
-            stack.extend((argument, False) for argument in node.arguments)
-    return order
