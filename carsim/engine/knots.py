@@ -241,6 +241,11 @@ def find_knots(
                     observe, p, numbers, vectors, values, spare,
                 )  # fmt: skip
                 count = _insert(knots, count, theta)
+    if count > SAMPLES:
+        # Pieces may be shorter than the distance of samples, and jump where they meet.
+        known = knots[:count].copy()
+        for s in range(1, len(known)):
+            count = _insert(knots, count, 0.5 * (known[s - 1] + known[s]))
     values_at(n, lane, source, knots, count, observe, p, numbers, vectors, values, spare, out)
     return _with_summits(
         n, lane, source, threshold, knots, count, observe, p, numbers, vectors, values, spare, out

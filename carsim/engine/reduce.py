@@ -40,7 +40,8 @@ _LAST = int(Reduction.LAST)
 # than the first, relative to the whole area; else the step is halved until the second is met.
 ROUGH = 1e-4
 FINE = 1e-7
-MOST_HALVES = 200
+MOST_HALVES = 400
+"""Halvings of one step; then its pieces are taken as they are."""
 
 
 @inner
@@ -328,42 +329,105 @@ def _take_area(
     whole = _boole((high - low) * h, f0, f1, f2, f3, f4)
     simpson = (high - low) * h * (f0 + 4.0 * f2 + f4) / 6.0
     size = abs(reduced[r, lane]) + (high - low) * h * (abs(f0) + abs(f2) + abs(f4))
+    pieces = leaves[source] < leaves[source + 1] and not is_quiet(
+        values, offset, n, lane, source, np.inf, leaves
+    )
     # Written so that NaN does not ask for more.
-    if not abs(simpson - whole) > ROUGH * size:
+    if not pieces and not abs(simpson - whole) > ROUGH * size:
         reduced[r, lane] += whole
         return
-    # Pieces that are left, the first on top: ends, area and five values of each.
-    left = np.empty((64, 8))
-    left[0, 0], left[0, 1], left[0, 2] = low, high, whole
-    left[0, 3], left[0, 4], left[0, 5], left[0, 6], left[0, 7] = f0, f1, f2, f3, f4
+    left = np.empty((MOST_KNOTS + MOST_HALVES, 8))
     count = 1
+    if pieces:
+        knots, found = np.empty(MOST_KNOTS), np.empty(MOST_KNOTS)
+        n_knots = find_knots(
+            n, lane, source, np.inf, low, high, leaves,
+            observe, p, numbers, vectors, values, spare, knots, found,
+        )  # fmt: skip
+        count = n_knots - 1
+        between, three = np.empty(3), np.empty(3)
+        for piece in range(count):
+            a, b = knots[count - 1 - piece], knots[count - piece]
+            for s in range(3):
+                between[s] = a + (b - a) * ((s + 1) / 4)
+            values_at(
+                n, lane, source, between, 3, observe, p, numbers, vectors, values, spare, three
+            )
+            f0, f4 = found[count - 1 - piece], found[count - piece]
+            _note_piece(left, piece, a, b, h, f0, three[0], three[1], three[2], f4)
+            size += abs(left[piece, 2])
+    else:
+        _note_piece(left, 0, low, high, h, f0, f1, f2, f3, f4)
+    reduced[r, lane] += _refined(
+        n, lane, source, left, count, size, observe, p, numbers, vectors, values, spare
+    )
+
+
+@inner
+def _note_piece(
+    left: FloatArray,
+    place: int,
+    a: float,
+    b: float,
+    h: float,
+    f0: float,
+    f1: float,
+    f2: float,
+    f3: float,
+    f4: float,
+) -> None:
+    """Write down a piece of a step: its ends, its area by five values, and these."""
+    left[place, 0], left[place, 1] = a, b
+    left[place, 2] = _boole((b - a) * h, f0, f1, f2, f3, f4)
+    left[place, 3], left[place, 4], left[place, 5] = f0, f1, f2
+    left[place, 6], left[place, 7] = f3, f4
+
+
+@inner
+def _refined(
+    n: int,
+    lane: int,
+    source: int,
+    left: FloatArray,
+    count: int,
+    size: float,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+    spare: FloatArray,
+) -> float:
+    """Area of the first `count` pieces of `left`, halved until halves and whole agree.
+
+    `size` is the area to which errors are compared.
+    """
+    h = numbers[H, lane]
     knots, found = np.empty(4), np.empty(4)
-    for halves in range(MOST_HALVES):
-        if count == 0:
-            return
-        a, b, area = left[count - 1, 0], left[count - 1, 1], left[count - 1, 2]
+    total = 0.0
+    halvings = 0
+    while count > 0:
+        count -= 1
+        a, b, area = left[count, 0], left[count, 1], left[count, 2]
+        g0, g1, g2 = left[count, 3], left[count, 4], left[count, 5]
+        g3, g4 = left[count, 6], left[count, 7]
         for s in range(4):
             knots[s] = a + (b - a) * ((2 * s + 1) / 8)
         values_at(n, lane, source, knots, 4, observe, p, numbers, vectors, values, spare, found)
-        g0, g1, g2 = left[count - 1, 3], left[count - 1, 4], left[count - 1, 5]
-        g3, g4 = left[count - 1, 6], left[count - 1, 7]
         width = 0.5 * (b - a) * h
         first = _boole(width, g0, found[0], g1, found[1], g2)
         second = _boole(width, g2, found[2], g3, found[3], g4)
-        size = max(size, abs(reduced[r, lane]) + abs(first) + abs(second))
-        count -= 1
-        last = halves + 2 * count + 2 >= MOST_HALVES or count + 2 > len(left)
-        if last or not abs(first + second - area) > FINE * size:
-            reduced[r, lane] += first + second
+        if halvings == MOST_HALVES or not abs(first + second - area) > FINE * max(
+            size, abs(total) + abs(first) + abs(second)
+        ):
+            total += first + second
             continue
+        halvings += 1
         middle = 0.5 * (a + b)
-        left[count, 0], left[count, 1], left[count, 2] = middle, b, second
-        left[count, 3], left[count, 4], left[count, 5] = g2, found[2], g3
-        left[count, 6], left[count, 7] = found[3], g4
-        left[count + 1, 0], left[count + 1, 1], left[count + 1, 2] = a, middle, first
-        left[count + 1, 3], left[count + 1, 4], left[count + 1, 5] = g0, found[0], g1
-        left[count + 1, 6], left[count + 1, 7] = found[1], g2
+        _note_piece(left, count, middle, b, h, g2, found[2], g3, found[3], g4)
+        _note_piece(left, count + 1, a, middle, h, g0, found[0], g1, found[1], g2)
         count += 2
+    return total
 
 
 @inner

@@ -1,8 +1,8 @@
 """Roots of what is known to the tolerances only.
 
 ``sqrt(1 - N / K)`` at ``N = K`` is the root of a rounding error, which may be negative, and a run
-that approaches K may end beyond it by less than it was asked to resolve. The root of what is
-negative by no more than that is zero; of anything else that is negative it stays NaN.
+on its way to K may end beyond it by less than it was asked to resolve. The root of what is negative
+by no more than that is zero; of anything else that is negative it stays NaN.
 """
 
 from __future__ import annotations
