@@ -203,18 +203,21 @@ class SalvageTherapy(Bundle):
     """Chemotherapy with a steroid when the leukemia has come back.
 
     A second immune suppression, months after the first: late reactivations of hepatitis B follow
-    it. All numbers are assumed.
+    it. All numbers are assumed. It acts on the event that the endpoint `remission` reports as
+    `relapse`, by the same numbers and visits: leukemia that never went is no relapse.
 
     Parameters
     ----------
     leukemia : str
         Observable, cells.
+    remission : float or array
+        Cells below which the leukemia is in remission. 1e8 is an MRD of 1e-4 of 1e12 marrow cells.
     relapse : float or array
-        Cells from which it is a relapse. 5e10 is 5 % of 1e12 marrow cells.
+        Cells from which it is a relapse, after a remission. 5e10 is 5 % of 1e12 marrow cells.
     every : float
         Interval between visits, days.
     start : float
-        First visit, days; after the response to the cells.
+        First visit, days: the first one after the infusion on day 0.
     courses : int
         Courses of chemotherapy.
     interval : float
@@ -232,9 +235,10 @@ class SalvageTherapy(Bundle):
     """
 
     leukemia: str = "leukemia"
+    remission: PerPatient = 1e8
     relapse: PerPatient = 5e10
     every: float = 28.0
-    start: float = 56.0
+    start: float = 28.0
     courses: int = 2
     interval: float = 28.0
     depth: PerPatient = 2.0
@@ -247,14 +251,19 @@ class SalvageTherapy(Bundle):
     def __post_init__(self) -> None:
         where = "SalvageTherapy"
         check_names(where, self, "leukemia", "route", "steroid_route")
-        check_numbers(where, self, "relapse", "depth", "dexamethasone", "delay")
+        check_numbers(where, self, "remission", "relapse", "depth", "dexamethasone", "delay")
         check_plain(where, self, "every", "interval", "days", above=0.0)
         check_plain(where, self, "start")
         store(self, courses=whole(where, "courses", self.courses, at_most=100))
+        if np.any(np.asarray(self.relapse) < self.remission):
+            raise ScenarioError(
+                f"{where}: relapse is below remission. A relapse comes after a remission: give the "
+                f"same number of cells or more."
+            )
         self.parts()
 
     def parts(self) -> Mapping[str, Item]:
-        """One rule."""
+        """A rule that notes the remission, and one that acts on the relapse."""
         chemotherapy = Dose(self.route, self.depth, every=self.interval, count=self.courses)
         steroid = Infusion(
             self.steroid_route,
@@ -264,6 +273,13 @@ class SalvageTherapy(Bundle):
             count=self.courses,
         )
         return {
+            "remission": Rule(
+                self.leukemia,
+                below=self.remission,
+                strict=True,
+                every=self.every,
+                start=self.start,
+            ),
             "relapse": Rule(
                 self.leukemia,
                 above=self.relapse,
@@ -271,7 +287,8 @@ class SalvageTherapy(Bundle):
                 every=self.every,
                 start=self.start,
                 delay=self.delay,
-            )
+                after="remission",
+            ),
         }
 
 
