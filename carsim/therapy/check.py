@@ -148,9 +148,12 @@ def _check_visits(where: str, rule: Rule, start: float, stop: float) -> None:
     needed = rule.consecutive
     if len(visits) < needed:
         plural = "s" if needed > 1 else ""
+        span = f"between {start:g} and {stop:g}"
+        if rule.needs_baseline:
+            span += ", that of the baseline at the start not counted"
         raise ScenarioError(
             f"{where}: it can never fire: it needs {needed} visit{plural}, and has {len(visits)} "
-            f"between {start:g} and {stop:g}. Look earlier or more often, or leave the rule out."
+            f"{span}. Look earlier or more often, or leave the rule out."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -174,7 +175,7 @@ def test_consolidation_is_a_row_of_undetectable_visits(months: float, visits: in
 def test_on_demand_either_sign_begins_unless_the_other_has() -> None:
     tablets = Dose("entecavir", 0.5, every=1.0)
     on_demand = OnDemand(definition="APASL 2016", dosing="daily")
-    visits = {"every": 28.0, "start": 0.0}
+    visits: dict[str, Any] = {"every": 28.0, "start": 0.0}
     carrier = Baseline("hbsag", at_least=0.05)
     assert on_demand.parts() == {
         "flare": Rule(
@@ -270,11 +271,11 @@ def test_dexamethasone_follows_grade_3_or_failure_of_tocilizumab() -> None:
     assert severe.above == 3.0
     assert severe.after is None
     course = Dose("dexamethasone", 10.0, every=0.25)
-    assert (severe.do, severe.unless) == ((course,), "refractory")
+    assert (severe.do, severe.unless) == ((course,), ("refractory",))
     assert (refractory.above, refractory.after) == (2.0, "tocilizumab")
     # 12 hours: seen at three visits, six hours apart.
     assert refractory.consecutive == 3
-    assert (refractory.do, refractory.unless) == ((course,), "severe")
+    assert (refractory.do, refractory.unless) == ((course,), ("severe",))
     for name in ("severe", "refractory"):
         settled = rule(care, f"{name}_settled")
         assert settled.do == (Discontinue(name),)
