@@ -395,6 +395,23 @@ def test_on_demand_sees_the_flare_that_the_endpoint_reports(
 
 
 @settings(max_examples=2, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_of_flare_and_reactivation_the_first_begins_the_only_treatment(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = {"dna": course(rng, 10.0, 60), "antigen": course(rng, 0.05, 60)}
+    values["enzyme"] = rng.choice([20.0, 60.0, 101.0, 300.0], (60, 8))
+    on_demand = OnDemand(drug="drug")
+    judged_all: dict[str, Array] = {}
+    for endpoint in (HBVReactivation(), HepatitisFlare()):
+        result, judged = follow(endpoint, on_demand, -14.0, **values)
+        judged_all |= judged
+    both = np.fmin(judged_all["hbv_reactivation_time"], judged_all["hepatitis_flare_time"])
+    begun = firsts(fired(result, tuple(f"it.{name}" for name in on_demand.parts())))
+    assert np.array_equal(begun, both, equal_nan=True)
+    assert result["doses_given"].sum("item").values.tolist() == np.isfinite(both).tolist()
+
+
+@settings(max_examples=2, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), start=st.sampled_from([-14.0, 0.0]))
 def test_salvage_follows_the_relapse_that_the_endpoint_reports(seed: int, start: float) -> None:
     rng = np.random.default_rng(seed)
