@@ -377,7 +377,7 @@ def test_chemotherapy_at_relapse_follows_the_visit_that_finds_it() -> None:
         run(therapy, "inactive_carrier", outputs, every=1.0, stop=400.0, **relapsing)
         for therapy in ({}, {"salvage": SalvageTherapy(courses=2)})
     )
-    (found,) = times(treated, "salvage.relapse")
+    (found,) = times(treated, "salvage.relapsed_or_refractory")
     visits = treated.leukemia.sel(time=np.arange(56.0, 400.0, 28.0))
     assert found == visits.time[visits >= 5e10].values[0]
     first, second = found + 7.0, found + 35.0

@@ -416,7 +416,11 @@ def test_of_flare_and_reactivation_the_first_begins_the_only_treatment(seed: int
 def test_salvage_follows_the_relapse_that_the_endpoint_reports(seed: int, start: float) -> None:
     rng = np.random.default_rng(seed)
     salvage = SalvageTherapy(
-        leukemia="leukemia_cd19_positive", route="drug", steroid_route="drug", delay=0.0
+        leukemia="leukemia_cd19_positive",
+        refractory=False,
+        route="drug",
+        steroid_route="drug",
+        delay=0.0,
     )
     cells = rng.choice([1e7, np.nextafter(1e8, 0.0), 1e8, 1e10, 5e10, 1e12], (60, 8))
     result, judged = follow(Remission(), salvage, start, cells=cells)

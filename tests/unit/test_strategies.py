@@ -230,7 +230,8 @@ def test_strategies_act_on_what_the_endpoints_report() -> None:
     assert on_demand.hbsag_limit == reactivation.hbsag_limit
     salvage, remission = SalvageTherapy(), Remission()
     assert (salvage.remission, salvage.relapse) == (remission.threshold, remission.relapse)
-    assert salvage.every == salvage.start == remission.every == remission.response_day
+    assert salvage.every == remission.every == remission.response_day
+    assert rule(SalvageTherapy(refractory=False), "remission").start == remission.every
     aplasia = BCellAplasia()
     for strategy in (Prophylaxis(), Reinfusion()):
         assert strategy.aplastic_below == strategy.recovered_above == aplasia.threshold
