@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from carsim.simulation import simulate as simulate
     from carsim.sweep import Sweep as Sweep
     from carsim.therapy import Assay as Assay
+    from carsim.therapy import Baseline as Baseline
     from carsim.therapy import Choice as Choice
     from carsim.therapy import Covariate as Covariate
     from carsim.therapy import Discontinue as Discontinue
@@ -69,6 +70,7 @@ _PUBLIC = {
     "AreaUnder": "carsim.metrics",
     "Assay": "carsim.therapy",
     "Assumed": "carsim.model",
+    "Baseline": "carsim.therapy",
     "CarsimError": "carsim.errors",
     "Choice": "carsim.therapy",
     "Cited": "carsim.model",

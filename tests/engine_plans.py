@@ -62,7 +62,7 @@ def watch(n: int, *rules: Watched, thresholds: Array | None = None) -> Rules:
         spacing=nothing,
         idle=none,
         during=np.full(number, -1),
-        unless=np.full(number, -1),
+        unless=np.zeros((number, number), dtype=np.int64),
         visits=np.zeros(number + 1, dtype=np.int64),
         visit_time=np.empty(0),
         detection=nothing,

@@ -29,7 +29,7 @@ from carsim.population import (
 )
 from carsim.registry import load_model
 from carsim.scenario import Scenario, Solver
-from carsim.therapy import ACTIONS, ITEMS, Assay, EventTable, Item, read_events
+from carsim.therapy import ACTIONS, ITEMS, Assay, Baseline, EventTable, Item, read_events
 from carsim.therapy.values import PerPatient
 
 T = TypeVar("T")
@@ -306,6 +306,14 @@ def _therapy(given: Mapping[str, Any], source: str, key: str) -> Item:
     if "assay" in options:
         where = f"{key}.assay"
         options["assay"] = _construct(Assay, _table(options["assay"], source, where), source, where)
+    if "for_whom" in options:
+        given_for = options["for_whom"]
+        who = given_for if isinstance(given_for, list) else [given_for]
+        places = [f"{key}.for_whom[{number}]" for number in range(len(who))]
+        options["for_whom"] = [
+            _construct(Baseline, _table(each, source, place), source, place)
+            for each, place in zip(who, places, strict=True)
+        ]
     inside = {"regimen": "items", "choice": "options"}.get(str(options.get("kind")))
     if inside is not None and inside in options:
         items = _table(options[inside], source, f"{key}.{inside}")

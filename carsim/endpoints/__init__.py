@@ -26,7 +26,6 @@ from carsim.endpoints.differences import (
     risk_differences,
     tango_interval,
 )
-from carsim.endpoints.guidelines import DEFINITIONS, Criterion, Definition
 from carsim.endpoints.incidence import CumulativeIncidence, cumulative_incidence
 from carsim.endpoints.intervals import jeffreys_interval, wilson_interval
 from carsim.endpoints.kinetics import CellularKinetics
@@ -35,8 +34,15 @@ from carsim.endpoints.reactivation import HBVReactivation, by_guideline
 from carsim.endpoints.requirements import Endpoint, EndpointValues, Requirements
 from carsim.endpoints.response import Remission
 from carsim.endpoints.risk import risk
-from carsim.endpoints.viremia import FLARE_CRITERIA, FlareCriterion, HepatitisFlare, PeakHBVDNA
+from carsim.endpoints.viremia import HepatitisFlare, PeakHBVDNA
 from carsim.errors import ScenarioError, unknown
+from carsim.guidelines import (
+    DEFINITIONS,
+    FLARE_CRITERIA,
+    Criterion,
+    Definition,
+    FlareCriterion,
+)
 
 __all__ = [
     "DEFINITIONS",

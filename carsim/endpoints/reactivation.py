@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim.endpoints.guidelines import DEFINITIONS, Criterion, Definition, definition_of
 from carsim.endpoints.requirements import (
     Array,
     EndpointValues,
@@ -31,6 +30,7 @@ from carsim.endpoints.requirements import (
 )
 from carsim.endpoints.visits import column_of, first_hit, in_a_row, is_visit, visit_times
 from carsim.errors import ScenarioError, unknown
+from carsim.guidelines import DEFINITIONS, Criterion, Definition, definition_of
 
 if TYPE_CHECKING:
     from carsim.model import Model
@@ -46,7 +46,7 @@ class HBVReactivation:
     Parameters
     ----------
     definition : str or Definition
-        Name of a definition in `carsim.endpoints.guidelines.DEFINITIONS`, or one of your own.
+        Name of a definition in `carsim.guidelines.DEFINITIONS`, or one of your own.
     every : float
         Days between visits; the first is the infusion.
     infusion : float

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,7 @@ from carsim.endpoints.requirements import (
     yes_no,
 )
 from carsim.endpoints.visits import first_hit, is_visit, visit_times
-from carsim.errors import ScenarioError, unknown
+from carsim.guidelines import flare_criterion_of
 from carsim.metrics import Maximum, TimeOfMaximum
 
 if TYPE_CHECKING:
@@ -72,41 +71,6 @@ class PeakHBVDNA:
 
 
 @dataclass(frozen=True)
-class FlareCriterion:
-    """When a rise of ALT is called a flare: all given conditions together.
-
-    Parameters
-    ----------
-    source : str
-        Where the criterion is from.
-    fold_of_baseline : float, optional
-        ALT at least this many times its baseline.
-    above : float, optional
-        ALT above this many U/L.
-    """
-
-    source: str
-    fold_of_baseline: float | None = None
-    above: float | None = None
-
-
-FLARE_CRITERIA: Mapping[str, FlareCriterion] = MappingProxyType(
-    {
-        "AASLD 2018": FlareCriterion(
-            "assumed: quoted from memory, the guidance text was not read",
-            fold_of_baseline=3.0,
-            above=100.0,
-        ),
-        "Chang 2014": FlareCriterion(
-            "Chang and Liaw 2014: 5 times the upper limit of normal; the limit, 40 U/L, is assumed",
-            above=200.0,
-        ),
-    }
-)
-"""Criteria of a hepatitis flare by name."""
-
-
-@dataclass(frozen=True)
 class HepatitisFlare:
     """Flare of hepatitis by ALT at the monitoring visits.
 
@@ -134,10 +98,7 @@ class HepatitisFlare:
     alt: str = "alt"
 
     def __post_init__(self) -> None:
-        if self.criterion not in FLARE_CRITERIA:
-            raise ScenarioError(
-                unknown("flare criterion", self.criterion, FLARE_CRITERIA, "HepatitisFlare")
-            )
+        flare_criterion_of(self.criterion)
         check_positive("HepatitisFlare", every=self.every)
 
     def requires(self, model: Model, start: float, stop: float) -> Requirements:
@@ -161,7 +122,7 @@ class HepatitisFlare:
         visits = is_visit(times, self.every, self.infusion) & (times > times[0])
         baseline, seen = saved[self.alt][:, 0], saved[self.alt][:, visits]
         failed = ~(np.isfinite(baseline) & np.isfinite(seen).all(axis=1))
-        criterion = FLARE_CRITERIA[self.criterion]
+        criterion = flare_criterion_of(self.criterion)
         hits = np.ones(seen.shape, dtype=bool)
         if criterion.fold_of_baseline is not None:
             hits &= seen >= criterion.fold_of_baseline * baseline[:, np.newaxis]

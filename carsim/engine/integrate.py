@@ -277,7 +277,7 @@ def _leaves(program: Program) -> IntArray:
 
 def _rules(rules: Rules) -> IntArray:
     """Whole numbers of the rules; a last column holds the end of the last rule's visits."""
-    table = np.zeros((N_RULE, len(rules) + 1), dtype=np.int64)
+    table = np.zeros((N_RULE + len(rules), len(rules) + 1), dtype=np.int64)
     for row, values in (
         (SOURCE, rules.source),
         (DIRECTION, rules.direction),
@@ -286,13 +286,14 @@ def _rules(rules: Rules) -> IntArray:
         (AFTER, rules.after),
         (IDLE, rules.idle),
         (DURING, rules.during),
-        (UNLESS, rules.unless),
+        (UNLESS, rules.unless.any(axis=1)),
         (CONTINUOUS, rules.watched),
         (STREAM, rules.stream),
         (EXACT, (rules.source >= 0) & (rules.detection + rules.log_sd + rules.sd == 0.0)),
     ):
         table[row, : len(rules)] = values
     table[VISITS] = rules.visits
+    table[N_RULE:, : len(rules)] = rules.unless.T
     return table
 
 

@@ -119,11 +119,12 @@ KIND, INDEX, ITEM, COUNTED = range(4)
 # What a course is, shape (3, n_courses).
 COURSE_KIND, TARGET, COURSE_ITEM = range(3)
 
-# What a rule is, shapes (N_RULE, n_rules) and (N_RULE_NUMBERS, n_rules).
+# What a rule is, shapes (N_RULE + n_rules, n_rules + 1) and (N_RULE_NUMBERS, n_rules).
 SOURCE, DIRECTION, LIMIT, CONSECUTIVE, AFTER, IDLE, DURING, UNLESS = range(8)
 CONTINUOUS, VISITS, STREAM, EXACT = range(8, 12)
 """VISITS is the row of a rule's first visit; the next rule's is the end of its visits. EXACT is 1
-for a rule whose readings are the values themselves."""
+for a rule whose readings are the values themselves. UNLESS is 1 for a rule that some others keep
+still: row N_RULE + k is 1 for those that rule k does."""
 N_RULE = 12
 WAIT, SPACING, DETECTION, LOG_SD, SD = range(5)
 N_RULE_NUMBERS = 5

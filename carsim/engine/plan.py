@@ -176,7 +176,8 @@ class Rules:
     spacing : float64 array, shape (n_rules,), least time between two firings
     idle : int64 array, shape (n_rules,), 1 for a rule that does not act while what it started runs
     during : int64 array, shape (n_rules,), rule that must have something running; -1 for none
-    unless : int64 array, shape (n_rules,), rule that must have nothing running; -1 for none
+    unless : int64 array, shape (n_rules, n_rules), 1 where the rule of the column must have nothing
+        running for that of the row to act
     visits : int64 array, shape (n_rules + 1,), rows of `visit_time` by rule
     visit_time : float64 array, shape (n_visits,), ascending within a rule
     detection : float64 array, shape (n_rules,), readings below are zero
@@ -223,7 +224,7 @@ class Rules:
             spacing=number,
             idle=whole,
             during=whole,
-            unless=whole,
+            unless=np.empty((0, 0), dtype=np.int64),
             visits=np.zeros(1, dtype=np.int64),
             visit_time=number,
             detection=number,

@@ -44,6 +44,7 @@ from carsim.engine.layout import (
     LIMIT,
     LOG_SD,
     LOOKS,
+    N_RULE,
     NEXT_DUE,
     NEXT_VISIT,
     OWED,
@@ -158,6 +159,24 @@ def _is_busy(n: int, lane: int, rule: int, therapy: Therapy, lanes: Lanes) -> bo
 
 
 @inner
+def _is_kept_still(
+    n: int, lane: int, rule: int, time: float, therapy: Therapy, lanes: Lanes
+) -> bool:
+    """Whether a rule that another must not meet goes on, or begins at this very visit."""
+    for other in range(therapy.rules.shape[1] - 1):
+        if therapy.rules[N_RULE + other, rule] == 0:
+            continue
+        # Rules look in their order: the one before may be about to act.
+        if lanes.recall[DECIDED, other * n + lane] != 0.0:
+            return True
+        if lanes.recall[PENDING, other * n + lane] <= time:
+            return True
+        if _is_busy(n, lane, other, therapy, lanes):
+            return True
+    return False
+
+
+@inner
 def _reading(rule: int, patient: int, visit: int, value: float, therapy: Therapy) -> float:
     """What the assay of a rule shows; zero below its limit of detection."""
     log_sd, sd = therapy.rule_numbers[LOG_SD, rule], therapy.rule_numbers[SD, rule]
@@ -197,12 +216,8 @@ def _attend(
         holds = not _is_busy(n, lane, rule, therapy, lanes)
     if holds and therapy.rules[DURING, rule] >= 0:
         holds = _is_busy(n, lane, therapy.rules[DURING, rule], therapy, lanes)
-    other = therapy.rules[UNLESS, rule]
-    if holds and other >= 0:
-        # Rules look in their order: the one before may be about to act.
-        holds = lanes.recall[DECIDED, other * n + lane] == 0.0
-        holds = holds and lanes.recall[PENDING, other * n + lane] > time
-        holds = holds and not _is_busy(n, lane, other, therapy, lanes)
+    if holds and therapy.rules[UNLESS, rule] != 0:
+        holds = not _is_kept_still(n, lane, rule, time, therapy, lanes)
     source = therapy.rules[SOURCE, rule]
     patient = lanes.flags[PATIENT, lane]
     lanes.recall[SEEN, k] = np.nan

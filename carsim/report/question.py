@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from carsim.endpoints import FLARE_CRITERIA, Endpoint, HBVReactivation, HepatitisFlare
-from carsim.endpoints.guidelines import Criterion, definition_of
+from carsim.guidelines import Criterion, definition_of
 from carsim.hypertext import counted, linked, listed, table
 from carsim.report.section import Section, lower_first, risk_words, short
 from carsim.report.view import MOST_PATIENTS, View

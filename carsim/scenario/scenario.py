@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from carsim.errors import ScenarioError
+from carsim.guidelines import Criterion, Definition
 from carsim.metrics import METRICS, Metric
 from carsim.model import Model
 from carsim.population import DISTRIBUTIONS, Component, Mixture, Population
@@ -24,6 +25,7 @@ from carsim.therapy import (
     ACTIONS,
     ITEMS,
     Assay,
+    Baseline,
     Item,
     check_lengths,
     check_therapy,
@@ -34,7 +36,8 @@ from carsim.therapy.values import FloatArray, PerPatient
 _CLASSES: Mapping[str, type] = {
     cls.__name__: cls
     for cls in (
-        *(Solver, Population, Mixture, Component, Assay),
+        *(Solver, Population, Mixture, Component, Assay, Baseline),
+        *(Definition, Criterion),
         *ITEMS.values(),
         *ACTIONS.values(),
         *METRICS.values(),

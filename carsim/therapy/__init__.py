@@ -14,6 +14,7 @@ from carsim.therapy.regimens import Bundle, Choice, Regimen, flatten
 from carsim.therapy.routes import most_actions
 from carsim.therapy.rules import (
     Assay,
+    Baseline,
     Discontinue,
     Hazard,
     Rule,
@@ -31,6 +32,7 @@ __all__ = [
     "ITEMS",
     "STRATEGIES",
     "Assay",
+    "Baseline",
     "Bundle",
     "Choice",
     "Compiled",

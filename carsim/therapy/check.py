@@ -115,10 +115,12 @@ def _check_answer(
     else:
         if item.when is not None:
             check_source(model, item.when, where, "when")
+        for number, who in enumerate(item.eligibility):
+            check_source(model, who.of, f"{where}.for_whom[{number}]", "of")
         _check_visits(where, item, start, float(np.max(stop)))
         rules = [name for name, other in therapy.items() if isinstance(other, Rule | Hazard)]
-        for field in ("after", "while_running", "unless"):
-            name = getattr(item, field)
+        named = [("after", item.after), ("while_running", item.while_running)]
+        for field, name in (*named, *(("unless", other) for other in item.excluded_by)):
             if name is not None and name not in rules:
                 raise ScenarioError(
                     f"{where}: {field}: " + unknown("rule", name, rules, "the therapy")
@@ -146,9 +148,12 @@ def _check_visits(where: str, rule: Rule, start: float, stop: float) -> None:
     needed = rule.consecutive
     if len(visits) < needed:
         plural = "s" if needed > 1 else ""
+        span = f"between {start:g} and {stop:g}"
+        if rule.needs_baseline:
+            span += ", that of the baseline at the start not counted"
         raise ScenarioError(
             f"{where}: it can never fire: it needs {needed} visit{plural}, and has {len(visits)} "
-            f"between {start:g} and {stop:g}. Look earlier or more often, or leave the rule out."
+            f"{span}. Look earlier or more often, or leave the rule out."
         )
 
 

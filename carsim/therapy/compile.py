@@ -123,10 +123,9 @@ class _Compiler(Builder):
                         actions += self.entering(name, item, earlier, counted=False)
                 given = self._cut(name, given, cuts)
                 actions += self.entering(name, item, given, counted=True)
-        rules = compile_rules(self)
-        return Compiled(
-            to_stops(actions, len(self.people)), self.courses(), rules, len(self.scheduled)
-        )
+        stops = to_stops(actions, len(self.people))
+        rules = compile_rules(self, stops)
+        return Compiled(stops, self.courses(), rules, len(self.scheduled))
 
     # Scheduled items
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from carsim.engine.plan import Action, CourseKind, Rules, Stops
 from carsim.streams import key, uniforms
+from carsim.therapy.baselines import outputs_at_start
 from carsim.therapy.building import Builder
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.expand import Administration, administration, window_times
@@ -22,13 +23,15 @@ AS_A_RULE = Rule(when="hazard", above=0.0)
 """What a hazard is to the engine: a rule, watched, on the integral of the hazard."""
 
 
-def compile_rules(builder: Builder) -> Rules:
+def compile_rules(builder: Builder, scheduled: Stops) -> Rules:
     """Turn rules and hazards into what the engine walks through.
 
     Parameters
     ----------
     builder : Builder
         What the scheduled items have been put into already.
+    scheduled : Stops
+        What they do, of which that at the start belongs to the baseline.
     """
     n_patients = len(builder.people)
     if not builder.rules:
@@ -38,12 +41,14 @@ def compile_rules(builder: Builder) -> Rules:
     assays = [rule.assay or Assay() for rule in rules]
     last = float(np.max(builder.stop))
     visits = [visits_of(rule, builder.start, last) for rule in rules]
+    compared = [rule for rule in rules if rule.needs_baseline]
+    baseline = outputs_at_start(builder, scheduled, _compared_with(compared)) if compared else {}
     thresholds = np.empty((n_patients, len(items)))
     for column, (name, item) in enumerate(zip(builder.rules, items, strict=True)):
         if isinstance(item, Hazard):
             thresholds[:, column] = _due(builder, name, item)
         else:
-            thresholds[:, column] = rules[column].threshold
+            thresholds[:, column] = rules[column].thresholds(baseline)
     watched = [not rule.has_visits for rule in rules]
 
     def number_of(name: str | None) -> int:
@@ -62,7 +67,7 @@ def compile_rules(builder: Builder) -> Rules:
         spacing=np.array([rule.spacing for rule in rules]),
         idle=_integers(rule.unless_running for rule in rules),
         during=_integers(number_of(rule.while_running) for rule in rules),
-        unless=_integers(number_of(rule.unless) for rule in rules),
+        unless=_excluded(builder, rules),
         visits=_integers(np.cumsum([0, *(len(times) for times in visits)])),
         visit_time=np.concatenate(visits),
         detection=np.array([assay.detection_limit for assay in assays]),
@@ -72,6 +77,21 @@ def compile_rules(builder: Builder) -> Rules:
         threshold=thresholds,
         actions=_programs(builder, items),
     )
+
+
+def _compared_with(rules: Sequence[Rule]) -> list[str]:
+    """Outputs whose baselines rules need."""
+    own = [rule.when for rule in rules if rule.when is not None]
+    return list(dict.fromkeys([*own, *(who.of for rule in rules for who in rule.eligibility)]))
+
+
+def _excluded(builder: Builder, rules: Sequence[Rule]) -> NDArray[np.int64]:
+    """1 where a rule, by row, must not act while another, by column, goes on."""
+    table = np.zeros((len(rules), len(rules)), dtype=np.int64)
+    for row, rule in enumerate(rules):
+        for name in rule.excluded_by:
+            table[row, builder.rules.index(name)] = 1
+    return table
 
 
 def _source(builder: Builder, item: Item) -> int:

@@ -212,9 +212,13 @@ def _named(item: Item, bundle: str, parts: Mapping[str, Item]) -> Item:
             do.append(action)
     changes: dict[str, Any] = {"do": tuple(do)}
     if isinstance(item, Rule):
-        for field in ("after", "while_running", "unless"):
+        for field in ("after", "while_running"):
             if getattr(item, field) in parts:
                 changes[field] = f"{bundle}.{getattr(item, field)}"
+        if item.excluded_by:
+            changes["unless"] = tuple(
+                f"{bundle}.{name}" if name in parts else name for name in item.excluded_by
+            )
     return dataclasses.replace(item, **changes)
 
 

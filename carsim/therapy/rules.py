@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.values import (
+    FloatArray,
     Item,
     PerPatient,
     check_name,
     number,
     series,
+    shown,
     store,
     whole,
 )
 from carsim.therapy.windows import Reset, Window
 
 MOST_FIRINGS = 10_000
+"""Largest limit that may be asked for."""
+
 MOST_VISITS = 100_000
+
+UNLIMITED = 2**31 - 1
+"""Limit of a rule that is watched and has none: more firings than a simulation may take steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +129,55 @@ class Assay(Item):
 
 
 @dataclass(frozen=True, eq=False)
+class Baseline(Item):
+    """Patients by what an output of theirs was at the start of the simulation.
+
+    Parameters
+    ----------
+    of : str
+        Observable or state.
+    at_least : float or array, optional
+        It was at this or above, in its unit.
+    less_than : float or array, optional
+        It was below this, in its unit.
+
+    Examples
+    --------
+    Patients without detectable HBsAg, and carriers:
+
+    >>> negative, carrier = Baseline("hbsag", less_than=0.05), Baseline("hbsag", at_least=0.05)
+    """
+
+    of: str
+    at_least: PerPatient | None = None
+    less_than: PerPatient | None = None
+
+    def __post_init__(self) -> None:
+        check_name("Baseline", "of", self.of)
+        where = f"Baseline of {self.of!r}"
+        for name in ("at_least", "less_than"):
+            if getattr(self, name) is not None:
+                store(self, **{name: number(where, name, getattr(self, name))})
+        if self.at_least is None and self.less_than is None:
+            raise ScenarioError(f"{where}: it says nothing. Give at_least, less_than, or both.")
+
+    def holds(self, values: FloatArray) -> NDArray[np.bool_]:
+        """Who meets it, shape (n_patients,).
+
+        Parameters
+        ----------
+        values : float64 array, shape (n_patients,)
+            The output at the start of the simulation.
+        """
+        met = np.ones(values.shape, dtype=bool)
+        if self.at_least is not None:
+            met &= values >= self.at_least
+        if self.less_than is not None:
+            met &= values < self.less_than
+        return met
+
+
+@dataclass(frozen=True, eq=False)
 class Rule(Item):
     """What is done when an output is seen above, or below, a threshold.
 
@@ -136,6 +193,14 @@ class Rule(Item):
         The condition is that `when` is at or above this, in its unit.
     below : float or array, optional
         The condition is that `when` is at or below this.
+    fold_of_baseline : float or array, optional
+        The condition is also that `when` is at or above (or below) this many times the patient's
+        own baseline: its value at the start of the simulation.
+    strict : bool
+        "More than" in place of "at or above", "less than" in place of "at or below".
+    for_whom : Baseline, or sequence of Baseline
+        Patients that the rule is about, by what they were like at the start of the simulation: all
+        of these must hold. For others it never fires. Everybody by default.
     do : sequence of Dose, Infusion, Window, Reset, Discontinue, SetState or SetParameter
         What is done. Times in it count from the firing.
     every : float, optional
@@ -147,7 +212,7 @@ class Rule(Item):
         simulation by default.
     limit : int, None or "unlimited"
         How often the rule may fire for one patient; None, or "unlimited" where there is no None,
-        for as often as it has visits.
+        for as often as the condition is met.
     consecutive : int
         At how many visits in a row the condition must hold.
     delay : float or array
@@ -162,9 +227,9 @@ class Rule(Item):
         Whether the rule stays still while something that it started runs or is still to come.
     while_running : str, optional
         Rule of which something must run or be still to come.
-    unless : str, optional
-        Rule of which nothing may run, be still to come, or begin at this very visit if it stands
-        before this one.
+    unless : str or sequence of str, optional
+        Rule, or rules, of which nothing may run, be still to come, or begin at this very visit if
+        it stands before this one.
     assay : Assay, optional
         How `when` is measured at a visit; exactly by default.
 
@@ -172,6 +237,12 @@ class Rule(Item):
     -----
     At a visit all rules look before any acts, and what is scheduled for the same time comes after
     they have looked. What only looks leaves the course as it is, to the bit.
+
+    A baseline is what the model gives at the start of the simulation, after all that is scheduled
+    for that instant and before any rule acts; without error, and zero below the detection limit of
+    the assay. A baseline of zero leaves `above` (or `below`) alone. The visit at the start of the
+    simulation is the one that gives the baseline: a rule with `fold_of_baseline` or `for_whom`
+    looks at the later ones only.
 
     Examples
     --------
@@ -183,6 +254,13 @@ class Rule(Item):
     ... )
     >>> rule.limit
     1
+
+    What is a hundredfold rise to carriers with 10 IU/mL or more:
+
+    >>> rise = Rule(
+    ...     when="hbv_dna", above=10.0, fold_of_baseline=100.0, every=28.0,
+    ...     for_whom=Baseline("hbv_dna", at_least=10.0), assay=Assay(detection_limit=10.0),
+    ... )
     """
 
     when: str | None = None
@@ -201,12 +279,16 @@ class Rule(Item):
     wait: float = 0.0
     unless_running: bool = False
     while_running: str | None = None
-    unless: str | None = None
+    unless: str | Sequence[str] | None = None
     assay: Assay | None = None
+    fold_of_baseline: PerPatient | None = None
+    strict: bool = False
+    for_whom: Baseline | Sequence[Baseline] = ()
 
     def __post_init__(self) -> None:
         where = "Rule" if self.when is None else f"Rule when {self.when!r}"
         _check_condition(where, self)
+        _check_baseline(where, self)
         store(self, do=_actions(where, self.do))
         self._check_visits(where)
         if self.limit == "unlimited":
@@ -222,9 +304,18 @@ class Rule(Item):
             check_name(where, "after", self.after)
         elif self.wait > 0.0:
             raise ScenarioError(f"{where}: wait = {self.wait:g} needs the rule: give after.")
-        for name in ("while_running", "unless"):
-            if getattr(self, name) is not None:
-                check_name(where, name, getattr(self, name))
+        if self.while_running is not None:
+            check_name(where, "while_running", self.while_running)
+        if self.unless is not None:
+            given: object = self.unless
+            names = (given,) if isinstance(given, str) else given
+            if not isinstance(names, list | tuple) or not names:
+                raise ScenarioError(
+                    f"{where}: unless = {shown(self.unless)}. Give a rule, or a list of rules."
+                )
+            for name in names:
+                check_name(where, "unless", name)
+            store(self, unless=tuple(names))
         if not isinstance(self.unless_running, bool):
             raise ScenarioError(
                 f"{where}: unless_running = {self.unless_running!r}. Give true or false."
@@ -281,7 +372,6 @@ class Rule(Item):
             "assay": self.assay is not None,
             "start": self.start is not None,
             "until": self.until is not None,
-            "limit": self.limit is None,
         }
         for name, given in wrong.items():
             if given:
@@ -303,14 +393,54 @@ class Rule(Item):
     def most_firings(self, n_visits: int) -> int:
         """How often the rule can fire, if it has so many visits."""
         if self.limit is None:
-            return min(n_visits, MOST_FIRINGS)
+            return n_visits if self.has_visits else UNLIMITED
         return int(self.limit)
 
     @property
-    def threshold(self) -> PerPatient:
-        """The threshold, whichever way it is crossed; zero without a condition."""
-        found = self.below if self.above is None else self.above
-        return 0.0 if found is None else found
+    def eligibility(self) -> tuple[Baseline, ...]:
+        """What patients must have been like at the start, as a tuple."""
+        return self.for_whom  # type: ignore[return-value]
+
+    @property
+    def needs_baseline(self) -> bool:
+        """Whether the rule depends on what a patient was like at the start."""
+        return self.fold_of_baseline is not None or bool(self.for_whom)
+
+    @property
+    def excluded_by(self) -> tuple[str, ...]:
+        """Rules of which nothing may run, as a tuple."""
+        return () if self.unless is None else tuple(self.unless)
+
+    def thresholds(self, baseline: Mapping[str, FloatArray]) -> PerPatient:
+        """Where the condition begins to hold, whichever way it is crossed.
+
+        Parameters
+        ----------
+        baseline : mapping of str to float64 array, shape (n_patients,)
+            Outputs at the start of the simulation, of those that the rule compares with.
+
+        Returns
+        -------
+        float or float64 array, shape (n_patients,)
+            Infinitely far for whom the rule is not about; zero without a condition.
+        """
+        if self.when is None:
+            return 0.0
+        upwards = self.above is not None
+        level = self.above if upwards else self.below
+        never = np.inf if upwards else -np.inf
+        limit = np.asarray(level)
+        if self.fold_of_baseline is not None:
+            own = baseline[self.when]
+            if self.assay is not None:
+                own = np.where(own >= self.assay.detection_limit, own, 0.0)
+            further = np.maximum if upwards else np.minimum
+            limit = further(limit, self.fold_of_baseline * own)
+        if self.strict:
+            limit = np.nextafter(limit, never)
+        for who in self.eligibility:
+            limit = np.where(who.holds(baseline[who.of]), limit, never)
+        return float(limit) if limit.ndim == 0 else limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -366,6 +496,34 @@ def _check_condition(where: str, rule: Rule) -> None:
         words = "both above and below" if given else "neither above nor below"
         raise ScenarioError(f"{where}: {words}. Give one threshold.")
     store(rule, **{given[0]: number(where, given[0], getattr(rule, given[0]))})
+
+
+def _check_baseline(where: str, rule: Rule) -> None:
+    """Check and store what refers to the patient's own baseline."""
+    if not isinstance(rule.strict, bool):
+        raise ScenarioError(f"{where}: strict = {rule.strict!r}. Give true or false.")
+    given: object = rule.for_whom
+    who = (given,) if isinstance(given, Baseline) else given
+    if not isinstance(who, list | tuple) or not all(isinstance(each, Baseline) for each in who):
+        raise ScenarioError(
+            f"{where}: for_whom = {shown(given)}. Give Baseline(...), or a list of them."
+        )
+    store(rule, for_whom=tuple(who))
+    if rule.when is None:
+        given_of = {
+            "fold_of_baseline": rule.fold_of_baseline is not None,
+            "strict": rule.strict,
+            "for_whom": bool(rule.for_whom),
+        }
+        for name, is_given in given_of.items():
+            if is_given:
+                raise ScenarioError(
+                    f"{where}: {name} belongs to a condition, and there is none. Give when and a "
+                    f"threshold."
+                )
+    if rule.fold_of_baseline is not None:
+        fold = number(where, "fold_of_baseline", rule.fold_of_baseline, at_least=0.0)
+        store(rule, fold_of_baseline=fold)
 
 
 def _actions(where: str, do: object) -> tuple[Action, ...]:

@@ -13,6 +13,8 @@ from carsim.therapy.values import FloatArray
 def visits_of(rule: Rule, start: float, stop: float, where: str = "Rule") -> FloatArray:
     """Times of a rule's visits within the simulation, shape (n_visits,); none if it is watched.
 
+    The visit at the start is left out where it is the one that gives the baseline.
+
     Parameters
     ----------
     rule : Rule
@@ -44,5 +46,6 @@ def visits_of(rule: Rule, start: float, stop: float, where: str = "Rule") -> Flo
         times = times[times < last]
     else:
         times = np.empty(0)
-    inside: FloatArray = times[(times >= start) & (times < stop)]
+    begun = times > start if rule.needs_baseline else times >= start
+    inside: FloatArray = times[begun & (times < stop)]
     return inside

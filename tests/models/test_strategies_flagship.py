@@ -11,12 +11,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from carsim.design import Axis, Grid
+from carsim.endpoints import HBVReactivation
 from carsim.metrics import TimeAbove
+from carsim.population import named_population
 from carsim.scenario import Scenario
 from carsim.simulation import simulate
 from carsim.sweep import Sweep
 from carsim.sweep import run as run_sweep
-from carsim.therapy import Dose, Item
+from carsim.therapy import Choice, Dose, Item
 from carsim.therapy.strategies import (
     CytokineReleaseCare,
     ImmunoglobulinReplacement,
@@ -180,20 +182,53 @@ def test_duration_may_vary_along_the_axis_of_a_sweep() -> None:
     assert days[2] - days[1] == pytest.approx(6.0 * MONTH, abs=0.1)
 
 
-def test_on_demand_treatment_runs_once_for_both_signs() -> None:
-    result = run(
-        {"antiviral": OnDemand(flare_above=26.0)},
-        "hbeag_negative_hepatitis",
-        ("hbv_dna", "alt", "entecavir"),
-        stop=300.0,
+def test_on_demand_treatment_begins_at_a_hundredfold_of_the_carriers_own_baseline() -> None:
+    outputs = ("hbv_dna", "entecavir")
+    untreated, treated = (
+        run({"antiviral": strategy}, "inactive_carrier", outputs, every=28.0, hbv__kappa=0.8)
+        for strategy in (NoAntiviral(), OnDemand())
     )
-    (flare,) = times(result, "antiviral.flare")
-    # Both signs are there at the first visit: one treatment, not two.
-    assert flare == 0.0
-    assert not times(result, "antiviral.reactivation").size
-    assert float(result.entecavir.sel(time=100.0, method="nearest")) == pytest.approx(
-        0.5e3 / 772.8, rel=1e-3
+    (found,) = times(treated, "antiviral.reactivation_1")
+    # Fourteen days before the infusion, in equilibrium.
+    baseline = MODEL.parameters[MODEL.parameter_index["hbv.dna_0"]].value
+    visits = untreated.hbv_dna
+    assert found == visits.time[visits >= 100.0 * baseline].values[0]
+    before = slice(None, found - 28.0)
+    assert np.array_equal(treated.hbv_dna.sel(time=before), visits.sel(time=before))
+    # At the visit before it had been above 1,000 IU/mL.
+    assert float(visits.sel(time=before)[-1]) > 1000.0
+    assert (treated.entecavir.sel(time=slice(None, found)) == 0.0).all()
+    assert (treated.hbv_dna.sel(time=slice(found + 28.0, None)) < 10.0).all()
+
+
+def test_treatment_on_demand_leaves_the_incidence_as_it_is() -> None:
+    """It comes after the event: the same patients reactivate, at the same visits."""
+    phases = ["HBsAg positive, inactive", "resolved, anti-HBs negative"]
+    path = "therapy.antiviral.chosen"
+    scenario = Scenario(
+        MODEL,
+        population=named_population(MODEL, "adults_19_BBz", 30, 20261122, infected_only=True),
+        therapy={
+            "conditioning": Lymphodepletion(),
+            "cells": Dose("car_t", 7e7, at=0.0),
+            "antiviral": Choice({"none": NoAntiviral(), "on demand": OnDemand()}, "none"),
+        },
+        start=-14.0,
+        stop=365.0,
     )
+    axes = [
+        Axis("population.serostatus", values=phases, name="serostatus"),
+        Axis(path, values=["none", "on demand"], name="strategy"),
+    ]
+    endpoints = {"reactivation": HBVReactivation()}
+    found = run_sweep(Sweep(scenario, Grid(axes), endpoints=endpoints), progress=None)
+    none, treated = (found.sel(strategy=name) for name in ("none", "on demand"))
+    assert (none.hbv_reactivation.sum("patient") >= 1).all()
+    for name in ("hbv_reactivation", "hbv_reactivation_time"):
+        np.testing.assert_array_equal(none[name], treated[name])
+    # Of a carrier it is a hundredfold rise, of the others what is detected at all.
+    low = treated.hbv_reactivation_dna.min("patient").values
+    assert low[0] > 1e3 > low[1] >= 10.0
 
 
 def test_resistance_lets_the_virus_through() -> None:
@@ -342,7 +377,7 @@ def test_chemotherapy_at_relapse_follows_the_visit_that_finds_it() -> None:
         run(therapy, "inactive_carrier", outputs, every=1.0, stop=400.0, **relapsing)
         for therapy in ({}, {"salvage": SalvageTherapy(courses=2)})
     )
-    (found,) = times(treated, "salvage.relapse")
+    (found,) = times(treated, "salvage.relapsed_or_refractory")
     visits = treated.leukemia.sel(time=np.arange(56.0, 400.0, 28.0))
     assert found == visits.time[visits >= 5e10].values[0]
     first, second = found + 7.0, found + 35.0

@@ -395,3 +395,29 @@ def test_of_two_rules_that_exclude_each_other_the_first_acts() -> None:
     )
     assert log(result, "one") == [0.0, 4.0]
     assert log(result, "two") == [8.0, 12.0]
+
+
+# without a limit
+
+
+def test_a_watched_rule_without_a_limit_fires_as_often_as_its_condition_is_met() -> None:
+    """Each dose is doubled again when half is gone: every 2 ln 2 days."""
+    rule = Rule("drug", below=1.0, do=Dose("dose", 1.0), limit=None)
+    result = run({"first": Dose("dose", 2.0, at=0.0), "again": rule}, stop=400.0, save_at=[400.0])
+    assert int(result["status"]) == 0
+    given = dict(zip(result["item"].values, result["doses_given"].values, strict=True))
+    assert given["again"] == int(400.0 / (2.0 * math.log(2.0)))
+    assert np.diff(log(result, "again")) == pytest.approx(2.0 * math.log(2.0), rel=1e-6)
+
+
+def test_no_limit_is_no_limit() -> None:
+    """More visits than may be asked for as a limit; what fires for ever at one instant fails."""
+    result = run({"look": Rule(every=0.001, limit=None)}, stop=12.0, save_at=[12.0])
+    assert result["event_name"].attrs["note"].startswith("11936 further firings")
+    result = run(
+        {
+            "up": Rule("drug", below=1.0, do=SetState("drug", 3.0), limit=None),
+            "down": Rule("drug", above=2.0, do=SetState("drug", 0.0), limit=None),
+        }
+    )
+    assert int(result["status"]) == 4

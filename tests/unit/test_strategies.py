@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from carsim.config import read_text
+from carsim.endpoints import (
+    BCellAplasia,
+    CRSGrade,
+    HBVReactivation,
+    HepatitisFlare,
+    Remission,
+)
 from carsim.errors import ConfigError, ScenarioError
 from carsim.registry import load_model
 from carsim.scenario import Scenario
@@ -17,6 +25,7 @@ from carsim.therapy import (
     ITEMS,
     STRATEGIES,
     Assay,
+    Baseline,
     Bundle,
     Discontinue,
     Dose,
@@ -35,6 +44,7 @@ from carsim.therapy.strategies import (
     Preemptive,
     Prophylaxis,
     Reinfusion,
+    SalvageTherapy,
     SplitDose,
     VaccineBoost,
 )
@@ -143,7 +153,7 @@ def test_preemptive_treatment_begins_at_the_detection_limit_and_goes_on() -> Non
     }
     higher = Preemptive(above=100.0, consecutive=2, delay=14.0, assay=Assay(20.0, cv=0.3))
     found = rule(higher, "detection")
-    assert (found.threshold, found.consecutive, found.delay) == (100.0, 2, 14.0)
+    assert (found.above, found.consecutive, found.delay) == (100.0, 2, 14.0)
     assert found.assay == Assay(20.0, cv=0.3)
 
 
@@ -163,16 +173,71 @@ def test_consolidation_is_a_row_of_undetectable_visits(months: float, visits: in
 
 
 def test_on_demand_either_sign_begins_unless_the_other_has() -> None:
-    on_demand = OnDemand(reactivation_above=2e3, flare_above=150.0, dosing="daily")
-    reactivation, flare = rule(on_demand, "reactivation"), rule(on_demand, "flare")
     tablets = Dose("entecavir", 0.5, every=1.0)
-    assert (reactivation.when, reactivation.threshold) == ("hbv_dna", 2e3)
-    assert (reactivation.do, reactivation.unless) == ((tablets,), "flare")
-    assert (flare.when, flare.threshold, flare.assay) == ("alt", 150.0, None)
-    assert (flare.do, flare.unless) == ((tablets,), "reactivation")
-    stops = OnDemand(consolidation=6.0)
-    assert rule(stops, "stop_after_flare").after == "flare"
-    assert rule(stops, "stop_after_reactivation").after == "reactivation"
+    on_demand = OnDemand(definition="APASL 2016", dosing="daily")
+    visits: dict[str, Any] = {"every": 28.0, "start": 0.0}
+    carrier = Baseline("hbsag", at_least=0.05)
+    assert on_demand.parts() == {
+        "flare": Rule(
+            "alt",
+            above=np.nextafter(100.0, np.inf),
+            fold_of_baseline=3.0,
+            do=tablets,
+            unless=["reactivation_1", "reactivation_2"],
+            **visits,
+        ),
+        "reactivation_1": Rule(
+            "hbv_dna",
+            above=10.0,
+            fold_of_baseline=100.0,
+            for_whom=[carrier, Baseline("hbv_dna", at_least=10.0)],
+            do=tablets,
+            unless=["flare", "reactivation_2"],
+            assay=Assay(10.0),
+            **visits,
+        ),
+        "reactivation_2": Rule(
+            "hbv_dna",
+            above=100.0,
+            fold_of_baseline=0.0,
+            for_whom=[
+                carrier,
+                Baseline("hbv_dna", less_than=10.0),
+                Baseline("hbv_dna", less_than=100.0),
+            ],
+            do=tablets,
+            unless=["flare", "reactivation_1"],
+            assay=Assay(10.0),
+            **visits,
+        ),
+    }
+    stops = OnDemand(definition="APASL 2016", consolidation=6.0)
+    for sign in ("flare", "reactivation_1", "reactivation_2"):
+        stop = rule(stops, f"stop_after_{sign}")
+        assert stop.after == sign
+        assert stop.do == tuple(
+            Discontinue(name) for name in ("flare", "reactivation_1", "reactivation_2")
+        )
+
+
+def test_strategies_act_on_what_the_endpoints_report() -> None:
+    """The same numbers by default, so that a strategy and its endpoint agree on the event."""
+    on_demand, reactivation, flare = OnDemand(), HBVReactivation(), HepatitisFlare()
+    assert on_demand.definition == reactivation.definition
+    assert on_demand.flare == flare.criterion
+    assert on_demand.every == reactivation.every == flare.every
+    assert on_demand.assay == Assay(detection_limit=reactivation.detection_limit)
+    assert on_demand.hbsag_limit == reactivation.hbsag_limit
+    salvage, remission = SalvageTherapy(), Remission()
+    assert (salvage.remission, salvage.relapse) == (remission.threshold, remission.relapse)
+    assert salvage.every == remission.every == remission.response_day
+    assert rule(SalvageTherapy(refractory=False), "remission").start == remission.every
+    aplasia = BCellAplasia()
+    for strategy in (Prophylaxis(), Reinfusion()):
+        assert strategy.aplastic_below == strategy.recovered_above == aplasia.threshold
+    model = load_model("cart_hbv")
+    grades = [model.parameter_index[f"cytokine.grade_{grade}"] for grade in (1, 2, 3, 4)]
+    assert tuple(model.parameters[k].value for k in grades) == CRSGrade().thresholds
 
 
 # Cytokine release
@@ -196,7 +261,7 @@ def test_weight_may_differ_between_patients() -> None:
 def test_tocilizumab_is_spaced_and_limited() -> None:
     given = rule(CytokineReleaseCare(), "tocilizumab")
     assert (given.limit, given.spacing, given.every) == (4, 8 / 24, 8 / 24)
-    assert (given.threshold, given.start, given.until) == (2.0, 0.0, 30.0)
+    assert (given.above, given.start, given.until) == (2.0, 0.0, 30.0)
     six_hours = CytokineReleaseCare(tocilizumab_every=0.25, tocilizumab_doses=3)
     assert rule(six_hours, "tocilizumab").spacing == 0.25
 
@@ -204,14 +269,14 @@ def test_tocilizumab_is_spaced_and_limited() -> None:
 def test_dexamethasone_follows_grade_3_or_failure_of_tocilizumab() -> None:
     care = CytokineReleaseCare()
     severe, refractory = rule(care, "severe"), rule(care, "refractory")
-    assert severe.threshold == 3.0
+    assert severe.above == 3.0
     assert severe.after is None
     course = Dose("dexamethasone", 10.0, every=0.25)
-    assert (severe.do, severe.unless) == ((course,), "refractory")
-    assert (refractory.threshold, refractory.after) == (2.0, "tocilizumab")
+    assert (severe.do, severe.unless) == ((course,), ("refractory",))
+    assert (refractory.above, refractory.after) == (2.0, "tocilizumab")
     # 12 hours: seen at three visits, six hours apart.
     assert refractory.consecutive == 3
-    assert (refractory.do, refractory.unless) == ((course,), "severe")
+    assert (refractory.do, refractory.unless) == ((course,), ("severe",))
     for name in ("severe", "refractory"):
         settled = rule(care, f"{name}_settled")
         assert settled.do == (Discontinue(name),)
@@ -296,7 +361,11 @@ def test_reinfusion_on_recovery_takes_time_to_prepare() -> None:
         (lambda: Preemptive(assay=10.0), "Give Assay"),  # type: ignore[arg-type]
         (lambda: Preemptive(consolidation=-1.0), "consolidation = -1 is negative"),
         (lambda: Preemptive(consecutive=0), "consecutive = 0. Give a whole number"),
-        (lambda: OnDemand(flare_above="high"), "flare_above = 'high' is not a number"),  # type: ignore[arg-type]
+        (lambda: OnDemand(definition="AASLD 2017"), "OnDemand.*Did you mean 'AASLD 2018'"),
+        (lambda: OnDemand(definition=["a"]), "OnDemand has no definition"),  # type: ignore[arg-type]
+        (lambda: OnDemand(flare="Chang 2015"), "OnDemand.*Did you mean 'Chang 2014'"),
+        (lambda: OnDemand(hbsag_limit=0.0), "hbsag_limit = 0. It must be above 0"),
+        (lambda: SalvageTherapy(relapse=1e7), "A relapse comes after a remission"),
         (lambda: OnDemand(start=np.zeros(2)), "start is an array"),  # type: ignore[arg-type]
         (lambda: CytokineReleaseCare(weight=0.0), "Give the body weight in kg"),
         (

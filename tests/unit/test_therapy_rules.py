@@ -427,7 +427,6 @@ def test_rules_refuse_what_makes_no_sense(make: object, message: str) -> None:
         ("assay", Assay(cv=0.3)),
         ("start", 1.0),
         ("until", 1.0),
-        ("limit", None),
     ],
 )
 def test_what_needs_visits_is_refused_for_a_rule_that_is_watched(field: str, value: Any) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 from carsim.errors import ScenarioError, unknown
+from carsim.guidelines import Criterion, Definition, definition_of, flare_criterion_of
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.regimens import Bundle
-from carsim.therapy.rules import Assay, Discontinue, Hazard, Rule, SetParameter
+from carsim.therapy.rules import Assay, Baseline, Discontinue, Hazard, Rule, SetParameter
 from carsim.therapy.strategies.cells import recovery_rules
 from carsim.therapy.strategies.checks import (
     MONTH,
@@ -230,8 +234,9 @@ class Prophylaxis(Antiviral):
 class Preemptive(Antiviral):
     """Monitoring of HBV DNA, and the antiviral once it is detected.
 
-    Meant for patients without detectable HBV DNA (resolved infection). A carrier is detected at the
-    first visit; give `above`.
+    It acts on the detection, before most definitions of reactivation are met. Meant for patients
+    without detectable HBV DNA (resolved infection). A carrier is detected at the first visit; for a
+    rise over his own baseline give `fold_of_baseline`.
 
     Parameters
     ----------
@@ -243,6 +248,9 @@ class Preemptive(Antiviral):
         stop of the simulation by default.
     above : float or array, optional
         HBV DNA at which treatment begins, IU/mL; the detection limit by default.
+    fold_of_baseline : float or array, optional
+        HBV DNA must also be at so many times the patient's own, which is that at the start of the
+        simulation; a baseline that is not detected asks for no more than `above`.
     consecutive : int
         At how many visits in a row (assumed: one).
     delay : float or array
@@ -267,6 +275,7 @@ class Preemptive(Antiviral):
     start: float = 0.0
     until: float | None = None
     above: PerPatient | None = None
+    fold_of_baseline: PerPatient | None = None
     consecutive: int = 1
     delay: PerPatient = 0.0
     consolidation: float | None = None
@@ -277,7 +286,7 @@ class Preemptive(Antiviral):
         where = "Preemptive"
         self._check_drug(where)
         _check_monitoring(where, self)
-        check_numbers(where, self, "above", "delay")
+        check_numbers(where, self, "above", "fold_of_baseline", "delay")
         self.parts()
 
     def parts(self) -> Mapping[str, Item]:
@@ -288,6 +297,7 @@ class Preemptive(Antiviral):
             "detection": Rule(
                 self.hbv_dna,
                 above=above,
+                fold_of_baseline=self.fold_of_baseline,
                 do=self._treatment(),
                 every=self.every,
                 start=self.start,
@@ -308,77 +318,143 @@ class Preemptive(Antiviral):
 class OnDemand(Antiviral):
     """The antiviral once HBV has reactivated, or the liver is inflamed.
 
+    It acts on the events that the endpoints `hbv_reactivation` and `hepatitis_flare` report, by the
+    same criteria, at the visit that detects them. So it comes too late to change how often they
+    happen, but for one of the two signs that comes after treatment for the other has begun.
+
     Parameters
     ----------
-    reactivation_above : float or array
-        HBV DNA that is called reactivation, IU/mL. AASLD 2018 has 1,000 if it was undetectable
-        before, 10,000 if it was not measured (PMC8066124, T2); for a rise over the patient's own
-        baseline give an array.
-    flare_above : float or array
-        ALT that is called a flare, U/L. AASLD 2018's definition is above 100 and 3 times baseline
-        as remembered, unverified; a rule knows no baseline, so only the 100 is taken. A patient
-        whose ALT is higher to begin with needs an array.
+    definition : str or Definition
+        What is called reactivation: a definition in `carsim.endpoints.DEFINITIONS`, or one of your
+        own. Baseline is the start of the simulation, also for HBsAg, as that of the endpoint by
+        default; criteria for patients without a baseline do not apply. Whom the definition does
+        not cover is treated for a flare only.
+    flare : str
+        What is called a flare: a criterion in `carsim.endpoints.FLARE_CRITERIA`.
     every : float
-        Interval between visits, days (assumed: monthly).
+        Interval between visits, days (assumed: monthly). Give the endpoint the same.
     start, until : float, optional
         First visit, and the time before which the last one is, days; the infusion on day 0 and the
         stop of the simulation by default.
     delay : float or array
         Days from the visit to the first tablet (assumed: none).
     consolidation : float, optional
-        As of `Preemptive`; but each of the two signs begins treatment only once.
-    hbv_dna, alt : str
-        Observables, IU/mL and U/L.
+        As of `Preemptive`; but each sign begins treatment only once.
+    hbv_dna, hbsag, alt : str
+        Observables, IU/mL, IU/mL and U/L.
     assay : Assay
         How HBV DNA is measured.
+    hbsag_limit : float
+        Lower limit of detection of HBsAg, IU/mL.
     drug, dose, dosing, adherence, resistance, ...
         As of `Antiviral`.
 
     Notes
     -----
-    Neither sign begins a treatment while that of the other goes on.
+    Each line of the definition is a rule of its own, `reactivation_1` and so on by its number; the
+    flare is `flare`. No sign begins a treatment while that of another goes on.
+
+    Examples
+    --------
+    >>> list(OnDemand(definition="KASL 2019").parts())
+    ['flare', 'reactivation_1', 'reactivation_2', 'reactivation_3']
     """
 
-    reactivation_above: PerPatient = 1000.0
-    flare_above: PerPatient = 100.0
+    definition: str | Definition = "AASLD 2018"
+    flare: str = "AASLD 2018"
     every: float = 28.0
     start: float = 0.0
     until: float | None = None
     delay: PerPatient = 0.0
     consolidation: float | None = None
     hbv_dna: str = "hbv_dna"
+    hbsag: str = "hbsag"
     alt: str = "alt"
     assay: Assay = HBV_DNA_ASSAY
+    hbsag_limit: float = 0.05
 
     def __post_init__(self) -> None:
         where = "OnDemand"
         self._check_drug(where)
+        definition_of(self.definition, where)
+        flare_criterion_of(self.flare, where)
         _check_monitoring(where, self)
-        check_names(where, self, "alt")
-        check_numbers(where, self, "reactivation_above", "flare_above", "delay")
+        check_names(where, self, "hbsag", "alt")
+        check_numbers(where, self, "delay")
+        check_plain(where, self, "hbsag_limit", above=0.0)
         self.parts()
 
     def parts(self) -> Mapping[str, Item]:
         """Rules that start and stop the treatment."""
-        parts: dict[str, Item] = {
-            "flare": self._sign(self.alt, self.flare_above, None, "reactivation"),
-            "reactivation": self._sign(self.hbv_dna, self.reactivation_above, self.assay, "flare"),
+        criteria = {
+            f"reactivation_{number}": criterion
+            for number, criterion in enumerate(
+                definition_of(self.definition, "OnDemand").criteria, 1
+            )
+            # There is a baseline.
+            if criterion.baseline != "unknown"
         }
+        names = ["flare", *criteria]
+        others = {name: [other for other in names if other != name] or None for name in names}
+        parts: dict[str, Item] = {"flare": self._flare(others["flare"])}
+        for name, criterion in criteria.items():
+            parts[name] = self._reactivation(criterion, others[name])
         if self.consolidation is not None:
-            for sign in ("flare", "reactivation"):
-                parts[f"stop_after_{sign}"] = _stop(self, sign, "flare", "reactivation")
+            for sign in names:
+                parts[f"stop_after_{sign}"] = _stop(self, sign, *names)
         return parts | self._resistance()
 
-    def _sign(self, when: str, above: PerPatient, assay: Assay | None, other: str) -> Rule:
+    def _flare(self, others: list[str] | None) -> Rule:
+        """Treatment when ALT meets all conditions of the criterion together."""
+        criterion = flare_criterion_of(self.flare, "OnDemand")
+        # ALT is above the level, and at least so many times baseline.
+        level = 0.0 if criterion.above is None else float(np.nextafter(criterion.above, np.inf))
+        return self._sign(self.alt, level, criterion.fold_of_baseline, None, others)
+
+    def _reactivation(self, criterion: Criterion, others: list[str] | None) -> Rule:
+        """Treatment when a line of the definition is met, for the patients that it is about."""
+        output, assay = {
+            "hbv_dna": (self.hbv_dna, self.assay),
+            "hbsag": (self.hbsag, Assay(detection_limit=self.hbsag_limit)),
+        }[criterion.marker]
+        limit = assay.detection_limit
+        level = max(limit, criterion.level or 0.0)
+        who = {
+            "HBsAg-positive": [Baseline(self.hbsag, at_least=self.hbsag_limit)],
+            "HBsAg-negative": [Baseline(self.hbsag, less_than=self.hbsag_limit)],
+            "any": [],
+        }[criterion.serostatus]
+        if criterion.baseline == "detectable" or criterion.fold is not None:
+            who.append(Baseline(output, at_least=limit))
+        if criterion.baseline == "undetectable":
+            who.append(Baseline(output, less_than=limit))
+        if criterion.level is not None and (criterion.fold is None or criterion.fold <= 1.0):
+            # A level is reached from below only.
+            who.append(Baseline(output, less_than=level))
+        rule = self._sign(output, level, criterion.fold, assay, others)
+        return dataclasses.replace(
+            rule, for_whom=who, strict=criterion.strict, consecutive=criterion.visits
+        )
+
+    def _sign(
+        self,
+        when: str,
+        above: float,
+        fold: float | None,
+        assay: Assay | None,
+        others: list[str] | None,
+    ) -> Rule:
         return Rule(
             when,
             above=above,
+            # At least 0 times: the visit that gives the baseline is no visit of any sign.
+            fold_of_baseline=fold or 0.0,
             do=self._treatment(),
             every=self.every,
             start=self.start,
             until=self.until,
             delay=self.delay,
-            unless=other,
+            unless=others,
             assay=assay,
         )
 

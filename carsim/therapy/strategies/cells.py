@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -203,18 +204,26 @@ class SalvageTherapy(Bundle):
     """Chemotherapy with a steroid when the leukemia has come back.
 
     A second immune suppression, months after the first: late reactivations of hepatitis B follow
-    it. All numbers are assumed.
+    it. All numbers are assumed. Without `refractory` it acts on the event that the endpoint
+    `remission` reports as `relapse`, by the same numbers and visits; with it also on leukemia that
+    never went, which for the endpoint is no relapse.
 
     Parameters
     ----------
     leukemia : str
         Observable, cells.
+    refractory : bool
+        Whether leukemia that never was in remission is treated too, when it is seen with as many
+        cells as a relapse. The rule is then called `relapsed_or_refractory`, else `relapse`.
+    remission : float or array
+        Cells below which the leukemia is in remission. 1e8 is an MRD of 1e-4 of 1e12 marrow cells.
     relapse : float or array
         Cells from which it is a relapse. 5e10 is 5 % of 1e12 marrow cells.
     every : float
         Interval between visits, days.
     start : float
-        First visit, days; after the response to the cells.
+        First visit, days; after the response to the cells, which is looked for from one visit
+        earlier on.
     courses : int
         Courses of chemotherapy.
     interval : float
@@ -232,6 +241,8 @@ class SalvageTherapy(Bundle):
     """
 
     leukemia: str = "leukemia"
+    refractory: bool = True
+    remission: PerPatient = 1e8
     relapse: PerPatient = 5e10
     every: float = 28.0
     start: float = 56.0
@@ -247,14 +258,20 @@ class SalvageTherapy(Bundle):
     def __post_init__(self) -> None:
         where = "SalvageTherapy"
         check_names(where, self, "leukemia", "route", "steroid_route")
-        check_numbers(where, self, "relapse", "depth", "dexamethasone", "delay")
+        check_flag(where, self, "refractory")
+        check_numbers(where, self, "remission", "relapse", "depth", "dexamethasone", "delay")
         check_plain(where, self, "every", "interval", "days", above=0.0)
         check_plain(where, self, "start")
         store(self, courses=whole(where, "courses", self.courses, at_most=100))
+        if np.any(np.asarray(self.relapse) < self.remission):
+            raise ScenarioError(
+                f"{where}: relapse is below remission. A relapse comes after a remission: give the "
+                f"same number of cells or more."
+            )
         self.parts()
 
     def parts(self) -> Mapping[str, Item]:
-        """One rule."""
+        """The rule that acts, and without `refractory` one that notes the remission before."""
         chemotherapy = Dose(self.route, self.depth, every=self.interval, count=self.courses)
         steroid = Infusion(
             self.steroid_route,
@@ -263,15 +280,26 @@ class SalvageTherapy(Bundle):
             every=self.interval,
             count=self.courses,
         )
+        treated = Rule(
+            self.leukemia,
+            above=self.relapse,
+            do=(chemotherapy, steroid),
+            every=self.every,
+            start=self.start,
+            delay=self.delay,
+        )
+        if self.refractory:
+            return {"relapsed_or_refractory": treated}
+        remission = Rule(
+            self.leukemia,
+            below=self.remission,
+            strict=True,
+            every=self.every,
+            start=self.start - self.every,
+        )
         return {
-            "relapse": Rule(
-                self.leukemia,
-                above=self.relapse,
-                do=(chemotherapy, steroid),
-                every=self.every,
-                start=self.start,
-                delay=self.delay,
-            )
+            "remission": remission,
+            "relapse": dataclasses.replace(treated, after="remission"),
         }
 
 

@@ -1,4 +1,6 @@
-"""When a guideline or a cohort calls it HBV reactivation: tables of criteria, not code.
+"""When a guideline or a cohort calls it HBV reactivation or a flare: tables of criteria, not code.
+
+Endpoints judge by them, and strategies that act on the event act on the very same.
 
 Sources of the tables
     Guidelines: the comparison in PMC8066124, Table 2 (AASLD 2018, AGA 2015, APASL 2016, KASL 2019).
@@ -261,8 +263,50 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType({each.name: each for ea
 """Definitions of HBV reactivation by name."""
 
 
-def definition_of(name: str | Definition) -> Definition:
+@dataclass(frozen=True)
+class FlareCriterion:
+    """When a rise of ALT is called a flare: all given conditions together.
+
+    Parameters
+    ----------
+    source : str
+        Where the criterion is from.
+    fold_of_baseline : float, optional
+        ALT at least this many times its baseline.
+    above : float, optional
+        ALT above this many U/L.
+    """
+
+    source: str
+    fold_of_baseline: float | None = None
+    above: float | None = None
+
+
+FLARE_CRITERIA: Mapping[str, FlareCriterion] = MappingProxyType(
+    {
+        "AASLD 2018": FlareCriterion(
+            "assumed: quoted from memory, the guidance text was not read",
+            fold_of_baseline=3.0,
+            above=100.0,
+        ),
+        "Chang 2014": FlareCriterion(
+            "Chang and Liaw 2014: 5 times the upper limit of normal; the limit, 40 U/L, is assumed",
+            above=200.0,
+        ),
+    }
+)
+"""Criteria of a hepatitis flare by name."""
+
+
+def definition_of(name: str | Definition, where: str = "HBVReactivation") -> Definition:
     """Definition of a given name; a Definition is returned as it is.
+
+    Parameters
+    ----------
+    name : str or Definition
+        What was asked for.
+    where : str
+        Who asks, for messages.
 
     Raises
     ------
@@ -271,8 +315,28 @@ def definition_of(name: str | Definition) -> Definition:
     """
     if isinstance(name, Definition):
         return name
-    if name not in DEFINITIONS:
-        raise ScenarioError(
-            unknown("definition of reactivation", name, DEFINITIONS, "HBVReactivation")
-        )
+    given: object = name
+    if not isinstance(given, str) or given not in DEFINITIONS:
+        raise ScenarioError(unknown("definition of reactivation", str(given), DEFINITIONS, where))
     return DEFINITIONS[name]
+
+
+def flare_criterion_of(name: str, where: str = "HepatitisFlare") -> FlareCriterion:
+    """Criterion of a flare of a given name.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    where : str
+        Who asks, for messages.
+
+    Raises
+    ------
+    ScenarioError
+        No such criterion.
+    """
+    given: object = name
+    if not isinstance(given, str) or given not in FLARE_CRITERIA:
+        raise ScenarioError(unknown("flare criterion", str(given), FLARE_CRITERIA, where))
+    return FLARE_CRITERIA[name]
