@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +33,10 @@ MOST_ROWS = 1_000_000
 """Scheduled actions laid out in memory at a time (about 40 bytes each, several times over)."""
 
 FEWEST_PATIENTS = 1024
+
+ATOL_OF_CHECK = 1e-6
+LEAST_STEPS = 1000
+"""Factor on the absolute tolerances, and least steps, of a run that checks the tolerances."""
 
 
 class _Given:
@@ -123,7 +128,7 @@ solver, check_tolerance
         _raise_first_failure(prepared, trajectories)
     check = None
     if scenario.check_tolerance:
-        finer = scenario.replace("solver.rtol", max(scenario.solver.rtol / 10, 1e-13))
+        finer = scenario.replace("solver", _stricter(scenario))
         check = solve_all(dataclasses.replace(prepared, scenario=finer), progress)
     return assemble(prepared, trajectories, check)
 
@@ -171,8 +176,9 @@ def solve(
         block.stop,
         method=solver.method,
         rtol=solver.rtol,
-        atol=prepared.atol,
+        atol=prepared.atol * solver.atol_scale,
         floors=prepared.floors,
+        max_step=math.inf if solver.max_step is None else solver.max_step,
         stops=block.therapy.stops,
         courses=block.therapy.courses,
         rules=block.therapy.rules,
@@ -221,6 +227,22 @@ def solve_all(
         lane_steps += part.lane_steps
         _copy_into(whole, part, first, last, total)
     return Trajectories(**whole, lane_steps=lane_steps)
+
+
+def _stricter(scenario: Scenario) -> Solver:
+    """Tolerances that show what those of a scenario hide.
+
+    A tenth of the relative one, next to nothing of the absolute ones (a state may vanish beside
+    these and come back), and steps that pass over nothing that lasts a thousandth of the run.
+    """
+    solver = scenario.solver
+    step = (scenario.last_stop - scenario.start) / LEAST_STEPS
+    return dataclasses.replace(
+        solver,
+        rtol=max(solver.rtol / 10.0, 1e-13),
+        atol_scale=max(solver.atol_scale * ATOL_OF_CHECK, 1e-12),
+        max_step=min(step, math.inf if solver.max_step is None else 0.5 * solver.max_step),
+    )
 
 
 def _copy_into(

@@ -76,6 +76,7 @@ def describe_failure(prepared: Prepared, trajectories: Trajectories, patient: in
             f"Solver {solver.method}, rtol {solver.rtol:g}, "
             f"{int(trajectories.n_steps[patient])} steps, "
             f"{int(trajectories.n_rejected[patient])} rejected.",
+            *_driven_below_zero(model, status, time, y, prepared.p[patient]),
             *_suspects(model, prepared.p[patient]),
             _equations(model, time, y, prepared.p[patient]),
         ]
@@ -106,6 +107,35 @@ def _suspects(model: Model, p: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
         return []
     more = f" and {len(found) - MOST_SUSPECTS} more" if len(found) > MOST_SUSPECTS else ""
     return [f"Check {', '.join(found[:MOST_SUSPECTS])}{more}."]
+
+
+def _driven_below_zero(
+    model: Model,
+    status: int,
+    time: float,
+    y: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    p: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> list[str]:
+    """Say which empty pools the equations still take from, where that may be why it stopped."""
+    if status not in (Status.MAX_STEPS, Status.STEP_TOO_SMALL):
+        return []
+    try:
+        slopes = model.derivatives(time, y.tolist(), p.tolist())
+    except Exception:
+        # The words about the equations say what is wrong with them.
+        return []
+    found = [
+        f"d({field.name})/dt = {float(slope):.3g} {field.unit}/{model.time_unit}"
+        for field, value, slope in zip(model.states, y, slopes, strict=True)
+        if not field.signed and value <= field.atol and float(slope) < -field.atol
+    ]
+    if not found:
+        return []
+    return [
+        f"It is empty, and the equations take more from it: {', '.join(found[:MOST_SUSPECTS])}. "
+        f"Declare the state with signed=True if negative values have a meaning; otherwise let the "
+        f"loss vanish with the state."
+    ]
 
 
 def _equations(

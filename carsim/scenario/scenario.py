@@ -81,7 +81,8 @@ class Scenario:
     solver : Solver, optional
         Method and tolerances.
     check_tolerance : bool, optional
-        Solve a second time with a tenth of `rtol` and report the difference in the result.
+        Solve a second time with a tenth of `rtol`, a millionth of the absolute tolerances and at
+        least a thousand steps, and report the difference in the result.
 
     Raises
     ------

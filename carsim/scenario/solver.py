@@ -22,7 +22,14 @@ class Solver:
         ``"dormand_prince"`` (order 5, explicit; for models that are not stiff, and as a
         cross-check).
     rtol : float
-        Relative error allowed in a step. The absolute part is a property of each state.
+        Relative error allowed in a step.
+    atol_scale : float
+        Factor on the absolute tolerances, which are a property of each state (``atol=`` in its
+        declaration). Smaller where a state that nearly vanishes decides what comes later.
+    max_step : float, model time unit, optional
+        Largest step; None for no limit. Give a part of the width of a smooth burst in time
+        (``exp(-((t - p.t0) / p.width) ** 2)``) that nothing announces, as a step may pass over it.
+        Doses, windows and comparisons of the time are landed on anyway.
     max_steps : int
         Steps after which a patient is given up.
     threads : int, optional
@@ -34,6 +41,8 @@ class Solver:
 
     method: str = "rodas5p"
     rtol: float = 1e-5
+    atol_scale: float = 1.0
+    max_step: float | None = None
     max_steps: int = 100_000
     threads: int | None = None
     block_size: int | None = None
@@ -50,6 +59,18 @@ class Solver:
                 f"1e-5 is the default."
             )
         object.__setattr__(self, "rtol", float(self.rtol))
+        if not _is_number(self.atol_scale) or not 1e-12 <= self.atol_scale <= 1e12:
+            raise ScenarioError(
+                f"solver: atol_scale = {self.atol_scale!r}. Give a factor from 1e-12 to 1e12; 1 is "
+                f"the default, below 1 is stricter."
+            )
+        object.__setattr__(self, "atol_scale", float(self.atol_scale))
+        if self.max_step is not None:
+            if not _is_number(self.max_step) or self.max_step <= 0.0:
+                raise ScenarioError(
+                    f"solver: max_step = {self.max_step!r}. Give a time above 0, or leave it out."
+                )
+            object.__setattr__(self, "max_step", float(self.max_step))
         for name in ("max_steps", "block_size", "threads"):
             value = getattr(self, name)
             if name != "max_steps" and value is None:

@@ -304,7 +304,7 @@ def test_tolerance_check_reports_the_largest_difference() -> None:
     saved[1, 0, 2] *= 1.001
     result = assemble(prepared, coarse, made_up(prepared, saved=saved))
     assert result.attrs["tolerance_check"] == (
-        "rtol against rtol/10: largest difference 0.001 of the largest central"
+        "against stricter tolerances: largest difference 0.001 of the largest central"
     )
 
 
