@@ -44,8 +44,9 @@ Number: TypeAlias = float | NDArray[np.float64] | Dispatching
 Condition: TypeAlias = bool | np.bool_ | NDArray[np.bool_] | Dispatching
 
 
+# To a type checker `~` of a bool is an int.
 @overload
-def where(condition: bool, a: float, b: float) -> float: ...
+def where(condition: int, a: float, b: float) -> float: ...
 @overload
 def where(condition: Condition, a: Number, b: Number) -> Any: ...
 def where(condition: Any, a: Any, b: Any) -> Any:
@@ -325,8 +326,8 @@ def _hill(x: NDArray[Any], k: NDArray[Any], n: NDArray[Any]) -> NDArray[np.float
     with np.errstate(all="ignore"):
         ratio = np.where(x == 0.0, np.inf, k / x)
         fraction = np.float_power(ratio, n)
-        # A ratio out of the range of floats: its power may be inside.
-        beyond = ((ratio == 0.0) | np.isinf(ratio)) & (x > 0.0) & (k > 0.0)
+        # A ratio at the ends of the range of floats, or out of it: its power may be inside.
+        beyond = ((ratio < 1e-300) | (ratio > 1e300)) & (x > 0.0) & (k > 0.0)
         beyond &= np.isfinite(x) & np.isfinite(k)
         fraction = np.where(beyond, np.exp(n * (np.log(k) - np.log(x))), fraction)
         response: NDArray[np.float64] = np.asarray(1.0 / (1.0 + fraction))

@@ -184,7 +184,8 @@ class Graph:
     What is simplified has the value that was written for all finite operands. Two rules differ from
     IEEE arithmetic where an operand is infinite or NaN: ``0 * x`` is 0 (a term that is switched off
     has no derivative), and so is ``x - x``. ``x / x`` is computed, as it is NaN at 0. A comparison
-    with NaN is false, and so are ``!=`` and the comparison negated by ``~``.
+    with NaN is false, and so are ``!=`` and the comparison negated by ``~``. A quotient is a
+    product with the reciprocal, which is infinite for a denominator below 6e-309.
     """
 
     def __init__(self, tiny: float = TINY) -> None:
