@@ -53,7 +53,7 @@ def test_a_computed_start_below_zero_names_the_patient() -> None:
     with pytest.raises(ScenarioError, match=r"patient 2: state 'pool' starts at -3 \[mg\]"):
         start(parameters={"start": np.array([1.0, 0.0, -3.0])})
     with pytest.raises(ScenarioError, match=r"patient \d+: state 'pool' starts at -"):
-        start(population=Population(200, parameters={"start": Normal(1.0, 2.0)}))
+        start(population=Population(200, parameters={"start": Normal(1.0, 1.0)}))
 
 
 def test_rounding_below_zero_is_zero() -> None:
