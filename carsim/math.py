@@ -25,6 +25,7 @@ __all__ = [
     "log",
     "maximum",
     "minimum",
+    "pow_",
     "power",
     "sqrt",
     "tanh",
@@ -43,8 +44,9 @@ Number: TypeAlias = float | NDArray[np.float64] | Dispatching
 Condition: TypeAlias = bool | np.bool_ | NDArray[np.bool_] | Dispatching
 
 
+# To a type checker `~` of a bool is an int.
 @overload
-def where(condition: bool, a: float, b: float) -> float: ...
+def where(condition: int, a: float, b: float) -> float: ...
 @overload
 def where(condition: Condition, a: Number, b: Number) -> Any: ...
 def where(condition: Any, a: Any, b: Any) -> Any:
@@ -56,7 +58,8 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     Parameters
     ----------
     condition : bool or condition
-        A comparison such as ``y.virus > p.threshold``; join two with ``&`` and ``|``.
+        A comparison such as ``y.virus > p.threshold``; join two with ``&`` and ``|``, negate one
+        with ``~``.
     a, b : float
         In one common unit.
 
@@ -75,9 +78,14 @@ def where(condition: Any, a: Any, b: Any) -> Any:
         if _is_array(a) or _is_array(b):
             return np.where(condition, a, b)
         return a if condition else b
+    negated = ""
+    if type(condition) is int and condition in (-1, -2):
+        negated = (
+            " `~` of a Python bool is a number: compare numpy floats, as Model.derivatives does."
+        )
     raise ModelError(
         f"where({condition!r}, ...): the first argument is not a comparison. "
-        "Write for example where(y.virus > p.threshold, a, b)."
+        f"Write for example where(y.virus > p.threshold, a, b).{negated}"
     )
 
 
@@ -212,6 +220,8 @@ def power(x: Number, n: Number) -> Any: ...
 def power(x: Any, n: Any) -> Any:
     """``max(x, 0)**n``: a power that never sees a slightly negative pool.
 
+    `pow_` does not take a negative base for 0.
+
     Parameters
     ----------
     x : float
@@ -235,14 +245,50 @@ def power(x: Any, n: Any) -> Any:
 
 
 @overload
+def pow_(x: float, n: float) -> float: ...
+@overload
+def pow_(x: Number, n: Number) -> Any: ...
+def pow_(x: Any, n: Any) -> Any:
+    """``x**n`` as IEEE arithmetic defines it, for values that may be negative.
+
+    A negative `x` with a whole `n` keeps its sign (``pow_(-2.0, 3.0)`` is -8), also where `n` is a
+    parameter; with any other `n` the result is NaN.
+
+    Parameters
+    ----------
+    x : float
+        Base.
+    n : float
+        Exponent, a plain number; a literal if `x` has a unit, as for `power`.
+
+    Returns
+    -------
+    float
+        In the unit of `x` to the power `n`.
+    """
+    handler = _handler(x, n)
+    if handler is not None:
+        return handler.__carsim_function__("pow", (x, n))
+    if _is_numpy(x) or _is_numpy(n):
+        with np.errstate(all="ignore"):
+            return np.float_power(x, n)
+    if x < 0.0 and n == n and not float(n).is_integer():
+        return math.nan
+    if x < 0.0 and n == n and n % 2.0 == 1.0:
+        return -_scalar_power(-x, n)
+    return _scalar_power(math.fabs(x), n)
+
+
+@overload
 def hill(x: float, k: float, n: float = 1.0) -> float: ...
 @overload
 def hill(x: Number, k: Number, n: Number = 1.0) -> Any: ...
 def hill(x: Any, k: Any, n: Any = 1.0) -> Any:
     """Saturating response ``x**n / (k**n + x**n)``, from 0 at ``x = 0`` to 1.
 
-    A negative `x` counts as 0. With the literal exponent 1 (the default) the value is
-    ``x / (k + x)`` as written, smooth through 0. No intermediate value overflows.
+    A negative `x` or `k` counts as 0. Where both are 0 the value is that of an empty pool, 0;
+    with ``k = 0`` any other `x` gives 1. With the literal exponent 1 (the default) the value is
+    ``x / (k + x)`` as written, smooth through 0. Otherwise no intermediate value overflows.
 
     Parameters
     ----------
@@ -268,19 +314,24 @@ def hill(x: Any, k: Any, n: Any = 1.0) -> Any:
             with np.errstate(all="ignore"):
                 return np.float64(x) / (k + x) if not _is_array(x) else x / (k + x)
         return x / (k + x) if k + x != 0.0 else _over_zero(x)
-    if numpy_like:
-        return _array_hill(x, k, n)
-    if x <= 0.0:
-        return 0.0
-    return 1.0 / (1.0 + _scalar_power(k / x, n))
+    # The array form takes care of both ends; one element is not worth a form of its own.
+    response = _hill(np.asarray(x), np.asarray(k), np.asarray(n))
+    if response.ndim:
+        return response
+    return response[()] if numpy_like else float(response)
 
 
-def _array_hill(x: Any, k: Any, n: Any) -> Any:
-    positive = np.where(np.less_equal(x, 0.0), 1.0, x)
+def _hill(x: NDArray[Any], k: NDArray[Any], n: NDArray[Any]) -> NDArray[np.float64]:
+    x, k = np.maximum(x, 0.0), np.maximum(k, 0.0)
     with np.errstate(all="ignore"):
-        response = 1.0 / (1.0 + np.power(np.divide(k, positive), n))
-    response = np.where(np.less_equal(x, 0.0), 0.0, response)
-    return response if response.ndim else response[()]
+        ratio = np.where(x == 0.0, np.inf, k / x)
+        fraction = np.float_power(ratio, n)
+        # A ratio at the ends of the range of floats, or out of it: its power may be inside.
+        beyond = ((ratio < 1e-300) | (ratio > 1e300)) & (x > 0.0) & (k > 0.0)
+        beyond &= np.isfinite(x) & np.isfinite(k)
+        fraction = np.where(beyond, np.exp(n * (np.log(k) - np.log(x))), fraction)
+        response: NDArray[np.float64] = np.asarray(1.0 / (1.0 + fraction))
+    return response
 
 
 def _over_zero(x: float) -> float:

@@ -20,9 +20,13 @@ _LN2_LOW = 1.90821492927058770002e-10
 # Adding it leaves the integer part of a small number in the low bits of the sum.
 _ROUNDER = 6755399441055744.0
 _ROUNDER_BITS = 0x4338000000000000
+_BIAS = 1023
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 _LARGEST = 1.7976931348623157e308
-_SMALLEST_EXPONENT, _LARGEST_EXPONENT = -708.0, 709.0
+_SMALLEST_NORMAL = 2.2250738585072014e-308
+_LIFT = 54
+# Beyond these exp is 0 and infinity, which its last multiplication gives by itself.
+_LOWEST_ARGUMENT, _HIGHEST_ARGUMENT = -746.0, 710.0
 # Taylor series; the argument is at most ln(2)/2, so the first term left out is below 1e-17.
 _EXP = tuple(1.0 / math.factorial(k) for k in range(13, -1, -1))
 # Coefficients of the minimax polynomial of FreeBSD's msun e_log.c (facts), highest power first.
@@ -73,25 +77,37 @@ class _Writer:
 
 def _write_exp(builder: Any, x: Any) -> Any:
     w = _Writer(builder, x)
-    low, high = w.number(_SMALLEST_EXPONENT), w.number(_LARGEST_EXPONENT)
-    x = w.select("<", x, _SMALLEST_EXPONENT, low, x)
-    x = w.select(">", x, _LARGEST_EXPONENT, high, x)
-    shifted = builder.fadd(builder.fmul(x, w.number(_LOG2_E)), w.number(_ROUNDER))
-    k = builder.fsub(shifted, w.number(_ROUNDER))
+    x = w.select("<", x, _LOWEST_ARGUMENT, w.number(_LOWEST_ARGUMENT), x)
+    x = w.select(">", x, _HIGHEST_ARGUMENT, w.number(_HIGHEST_ARGUMENT), x)
+    # 2^k is applied as two factors: at the ends it is no float itself. With the biases of both
+    # exponents in the rounders, the low bits are exponents as they stand.
+    both, one = w.number(_ROUNDER + 2 * _BIAS), w.number(_ROUNDER + _BIAS)
+    shifted = builder.fadd(builder.fmul(x, w.number(_LOG2_E)), both)
+    k = builder.fsub(shifted, both)
     r = builder.fsub(x, builder.fmul(k, w.number(_LN2_HIGH)))
     r = builder.fsub(r, builder.fmul(k, w.number(_LN2_LOW)))
-    exponent = builder.shl(builder.add(w.bits(shifted), w.whole(1023)), w.whole(52))
-    return builder.fmul(w.polynomial(r, _EXP), w.from_bits(exponent))
+    half = w.bits(builder.fadd(builder.fmul(k, w.number(0.5)), one))
+    rest = builder.sub(w.bits(shifted), half)
+    first, second = (w.from_bits(builder.shl(part, w.whole(52))) for part in (half, rest))
+    # The first product is exact, so that a result below the normal floats is rounded once.
+    return builder.fmul(builder.fmul(w.polynomial(r, _EXP), first), second)
 
 
 def _write_log(builder: Any, x: Any) -> Any:
     w = _Writer(builder, x)
-    bits = w.bits(x)
+    # Below the normal floats the bits hold no exponent: those are lifted by 2^54, which is taken
+    # off the exponent again.
+    lifted = builder.fmul(x, w.number(2.0**_LIFT))
+    normal = w.select("<", x, _SMALLEST_NORMAL, lifted, x)
+    rounder = w.select(
+        "<", x, _SMALLEST_NORMAL, w.whole(_ROUNDER_BITS - _LIFT), w.whole(_ROUNDER_BITS)
+    )
+    bits = w.bits(normal)
     k = builder.ashr(builder.sub(bits, w.whole(_SQRT_HALF_BITS)), w.whole(52))
     mantissa = w.from_bits(builder.sub(bits, builder.shl(k, w.whole(52))))
     f = builder.fsub(mantissa, w.number(1.0))
     # A whole number to float by the same trick as in exp: the instruction for it needs AVX-512.
-    e = builder.fsub(w.from_bits(builder.add(k, w.whole(_ROUNDER_BITS))), w.number(_ROUNDER))
+    e = builder.fsub(w.from_bits(builder.add(k, rounder)), w.number(_ROUNDER))
     s = builder.fdiv(f, builder.fadd(w.number(2.0), f))
     z = builder.fmul(s, s)
     r = builder.fmul(z, w.polynomial(z, _LOG))
@@ -106,7 +122,7 @@ def _write_log(builder: Any, x: Any) -> Any:
 
 @instruction
 def exp(typing_context: Any, x: Any) -> Any:
-    """E to the x; arguments beyond the range of floats are held at its ends, NaN stays NaN."""
+    """E to the x; 0 and infinity beyond the range of floats, NaN stays NaN."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _write_exp(builder, arguments[0])

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from carsim.engine.pack import WIDTH
-from carsim.symbolic.expression import CONDITIONS, Expression, Graph
+from carsim.symbolic.expression import CONDITIONS, Expression, Graph, whole_hill
 from carsim.symbolic.structure import Elimination, eliminate
 from carsim.symbolic.trace import Trace
 
@@ -55,8 +55,10 @@ class _Kernel:
             stack.append((node, True))
             if layout.is_stored(node):
                 continue
+            # A smaller and a larger value are written with their operands twice.
+            mentions = 2 if node.operation in _OF_TWO else 1
             for argument in reversed(node.arguments):
-                uses[argument.index] = uses.get(argument.index, 0) + 1
+                uses[argument.index] = uses.get(argument.index, 0) + mentions
                 stack.append((argument, False))
         text: dict[int, str] = {}
         for node in order:
@@ -67,7 +69,10 @@ class _Kernel:
                 self.lines.append(f"{name} = {layout.location(node)}")
                 text[node.index] = name
             else:
-                code = _FORMATS[node.operation].format(*(text[a.index] for a in node.arguments))
+                written = _FORMATS[node.operation]
+                if node.operation in _OF_TWO and node.arguments[1].constant is None:
+                    written = _OF_TWO[node.operation]
+                code = written.format(*(text[a.index] for a in node.arguments))
                 single = uses[node.index] == 1
                 if node.operation in CONDITIONS or (single and len(code) <= _LONGEST):
                     text[node.index] = f"({code})"
@@ -103,6 +108,11 @@ _FORMATS = {
     # Written so that NaN in the first operand comes out as NaN.
     "minimum": "select({1} < {0}, {1}, {0})",
     "maximum": "select({0} < {1}, {1}, {0})",
+}
+# The same where the second operand may be NaN: adding the first to it keeps that.
+_OF_TWO = {
+    "minimum": "select({1} < {0}, {1}, select({0} <= {1}, {0}, {0} + {1}))",
+    "maximum": "select({0} < {1}, {1}, select({1} <= {0}, {0}, {0} + {1}))",
 }
 
 
@@ -142,7 +152,7 @@ class _Layout:
         return f"store({array}, {self._offset(position)}, {code})"
 
     def lowered(self, node: Expression) -> Expression:
-        """`node` with ``power`` and ``hill`` written as exp and log."""
+        """`node` with powers and Hill terms written in operations that a kernel has."""
         stack = [node]
         while stack:
             top = stack[-1]
@@ -160,13 +170,16 @@ class _Layout:
     def _lower(self, node: Expression) -> Expression:
         graph = self.graph
         arguments = tuple(self._lowered[a.index] for a in node.arguments)
-        if node.operation == "power":
-            x, n = arguments
-            return graph.function("exp", (n * graph.function("log", (x,)),))
-        if node.operation == "hill":
-            x, k, n = arguments
-            ratio = graph.function("log", (k,)) - graph.function("log", (x,))
-            return 1.0 / (1.0 + graph.function("exp", (n * ratio,)))
+        match node.operation, arguments:
+            case "power", (x, n):
+                return graph.power_by_logs(x, n)
+            case "pow", (x, n):
+                return graph.pow_by_logs(x, n)
+            case "hill", (x, k, n):
+                whole = whole_hill(n)
+                if whole is not None:
+                    return graph.hill_by_ratio(x, k, whole)
+                return graph.hill_by_logs(x, k, n)
         if all(a is b for a, b in zip(arguments, node.arguments, strict=True)):
             return node
         return graph.rebuild(node, arguments)

@@ -252,7 +252,7 @@ class Model:
         """
         with np.errstate(all="ignore"):
             derivative = self.rhs(
-                t, self.state_record(map(_ieee, y)), self.parameter_record(map(_ieee, p))
+                _ieee(t), self.state_record(map(_ieee, y)), self.parameter_record(map(_ieee, p))
             )
         return self.flatten(derivative)
 
@@ -278,7 +278,7 @@ class Model:
         states = self.state_record(map(_ieee, y))
         parameters = self.parameter_record(map(_ieee, p))
         with np.errstate(all="ignore"):
-            return {o.name: o(t, states, parameters) for o in self.observables}
+            return {o.name: o(_ieee(t), states, parameters) for o in self.observables}
 
     def unit_of(self, name: str) -> str:
         """Return the unit of a state, observable, parameter or route, as declared."""
@@ -382,5 +382,8 @@ def _model_of(module: str) -> Model:
 
 
 def _ieee(value: Any) -> Any:
-    """Numpy scalars divide by zero as compiled code does; Python floats raise."""
+    """Numpy scalars divide by zero as compiled code does; Python floats raise.
+
+    Their comparisons are numpy booleans, too, which ``~`` negates; ``~True`` is the number -2.
+    """
     return np.float64(value) if isinstance(value, (int, float)) else value

@@ -16,6 +16,7 @@ from carsim.model import Model
 from carsim.population import Cohort
 from carsim.scenario.scenario import Scenario
 from carsim.scenario.steady_state import solver
+from carsim.scenario.validate import checked_start_values
 from carsim.therapy import (
     Compiled,
     People,
@@ -172,7 +173,7 @@ def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
     Raises
     ------
     ScenarioError
-        A patient's parameters are out of bounds, or admit no initial state.
+        A patient's parameters are out of bounds, or a pool of a patient starts negative.
     """
     model = scenario.model
     n_patients = scenario.n_patients
@@ -190,6 +191,7 @@ def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
     y0, p = model.initial_state(p)
     for name, value in scenario.initial.items():
         y0[:, model.state_index[name]] = value
+    y0 = checked_start_values(model, y0, None if cohort is None else cohort.patients)
     check_scaled_windows(model, scenario.items, p)
     sources = Sources.of(model, scenario.items)
     added = [p[:, model.parameter_index[name]] for name in sources.driven]

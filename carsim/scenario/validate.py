@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
 from carsim.therapy.values import PER_PATIENT_HINT, FloatArray, PerPatient, shown
 
 if TYPE_CHECKING:
     from carsim.model import Model
+
+_SIGNED = "or declare it with state(..., signed=True) if negative values have a meaning"
 
 Values: TypeAlias = Mapping[str, PerPatient]
 
@@ -76,7 +79,7 @@ def check_parameters(model: Model, values: Values, variants: Sequence[str]) -> N
 
 
 def check_initial(model: Model, values: Values) -> None:
-    """Check names of states and that their values are finite."""
+    """Check names of states, that their values are finite, and not negative in a pool."""
     for name, value in values.items():
         if name not in model.state_index:
             raise ScenarioError(
@@ -84,6 +87,54 @@ def check_initial(model: Model, values: Values) -> None:
             )
         if not np.isfinite(value).all():
             raise ScenarioError(f"initial.{name} is not finite. Give a finite number.")
+        lowest = float(np.min(value))
+        if lowest < -_slack(model)[model.state_index[name]]:
+            raise ScenarioError(
+                f"initial.{name} = {lowest:g} [{model.unit_of(name)}] is negative, and the state "
+                f"is a pool. Give 0 or more, {_SIGNED}."
+            )
+
+
+def checked_start_values(
+    model: Model, y0: FloatArray, patients: NDArray[np.int64] | None
+) -> FloatArray:
+    """Check that no pool starts with less than nothing.
+
+    Parameters
+    ----------
+    model : Model
+    y0 : float64 array, shape (n_patients, n_states), model units
+        Initial states; not finite for a patient who has none.
+    patients : int64 array, shape (n_patients,), optional
+        Number of each patient, for the message; counted from 0 by default.
+
+    Returns
+    -------
+    float64 array, shape (n_patients, n_states)
+        With zero for a pool that is empty but for rounding: within its `atol`.
+
+    Raises
+    ------
+    ScenarioError
+        A state that is not signed starts negative.
+    """
+    slack = _slack(model)
+    negative = y0 < -slack
+    if negative.any():
+        row, column = (int(where[0]) for where in np.nonzero(negative))
+        number = row if patients is None else int(patients[row])
+        who = f"patient {number}: " if len(y0) > 1 else ""
+        field = model.states[column]
+        raise ScenarioError(
+            f"{who}state {field.name!r} starts at {y0[row, column]:g} [{field.unit}], and the "
+            f"state is a pool. Look at the parameters from which it is computed, {_SIGNED}."
+        )
+    return np.where((y0 < 0.0) & np.isfinite(slack), 0.0, y0)
+
+
+def _slack(model: Model) -> FloatArray:
+    """What a state may start below zero: rounding, or anything if it is signed."""
+    return np.array([np.inf if field.signed else field.atol for field in model.states])
 
 
 def checked_start(value: object) -> float:

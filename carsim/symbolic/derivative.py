@@ -1,10 +1,17 @@
-"""Exact derivatives of expressions, one rule an operation."""
+"""Exact derivatives of expressions, one rule an operation.
+
+A slope may be infinite: that of a square root is at zero. Such a slope times an inner derivative
+of zero is zero, not NaN: the product rule chooses instead of multiplying.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
-from carsim.symbolic.expression import CONDITIONS, Expression, Graph
+from carsim.symbolic.expression import CONDITIONS, LESS_FAR, Expression, Graph, whole_hill
+
+__all__ = ["Floors", "derivative", "times"]
 
 KNOWN_TO = 0.25
 """Share of the absolute tolerance to which the argument of a root is told from zero. A slope that
@@ -89,6 +96,51 @@ def derivative(node: Expression, symbol: Expression, floors: Floors | None = Non
     return found[node.index, symbol.index]
 
 
+def times(slope: Expression, factor: Expression) -> Expression:
+    """A derivative times a factor; zero where the factor is, though the derivative be infinite.
+
+    Parameters
+    ----------
+    slope : Expression
+        A derivative, or a product of derivatives.
+    factor : Expression
+        What it is multiplied with.
+    """
+    return _steep_times(slope, factor) if slope.index in slope.graph.steep else slope * factor
+
+
+def _steep_times(slope: Expression, factor: Expression) -> Expression:
+    graph = slope.graph
+    if slope.constant == 0.0 or factor.constant is not None:
+        product = slope * factor
+    elif factor.operation == "where":
+        condition, a, b = factor.arguments
+        product = graph.where(condition, _steep_times(slope, a), _steep_times(slope, b))
+    else:
+        product = graph.where(graph.equal(factor, graph.zero), graph.zero, slope * factor)
+    return _marked(product)
+
+
+def _slope_times(slope: Expression, factor: Expression) -> Expression:
+    """The slope of a power times a factor: infinite at zero if nothing stands in for zero."""
+    return slope * factor if slope.graph.tiny else _steep_times(slope, factor)
+
+
+def _off_zero(x: Expression) -> Expression:
+    return x.graph.maximum(x, x.graph.constant(x.graph.tiny))
+
+
+def _log_off_zero(x: Expression) -> Expression:
+    return x.graph.bounded_log(_off_zero(x))
+
+
+def _marked(node: Expression) -> Expression:
+    """`node`, remembered as one that may be infinite."""
+    if node.constant is None:
+        node.graph.steep.add(node.index)
+    return node
+
+
 def _rule(
     node: Expression,
     symbol: Expression,
@@ -107,46 +159,97 @@ def _rule(
         moved = moves if argument is under else argument
         return found.get((moved.index, symbol.index), graph.zero)
 
-    def log(argument: Expression) -> Expression:
-        return graph.function("log", (argument,))
-
     match node.operation, node.arguments:
         case "symbol", ():
             return graph.one
         case "add", (a, b):
-            return d(a) + d(b)
+            result = d(a) + d(b)
         case "subtract", (a, b):
-            return d(a) - d(b)
+            result = d(a) - d(b)
         case "negate", (a,):
-            return -d(a)
+            result = -d(a)
         case "multiply", (a, b):
-            return 2.0 * (a * d(a)) if a is b else d(a) * b + a * d(b)
+            # The same node twice: its derivative once.
+            result = 2.0 * times(d(a), a) if a is b else times(d(a), b) + times(d(b), a)
         case "reciprocal", (a,):
-            return -(node * node * d(a))
+            result = -times(d(a), node * node)
         case "exp", (a,):
-            return node * d(a)
+            result = times(d(a), node)
         case "log", (a,):
-            return d(a) / a
+            result = times(d(a), graph.reciprocal(a))
         case "sqrt", (a,):
-            return 0.5 * d(a) / node
+            return _steep_times(0.5 * graph.reciprocal(node), d(a))
         case "tanh", (a,):
-            return (1.0 - node * node) * d(a)
+            result = times(d(a), 1.0 - node * node)
         case "where", (condition, a, b):
-            return graph.where(condition, d(a), d(b))
+            result = graph.where(condition, d(a), d(b))
         case "minimum", (a, b):
-            return graph.where(graph.compare(b, a), d(b), d(a))
+            result = graph.where(graph.compare(b, a), d(b), d(a))
         case "maximum", (a, b):
-            return graph.where(graph.compare(a, b), d(b), d(a))
+            result = graph.where(graph.compare(a, b), d(b), d(a))
         case "power", (x, n):
-            # n x^(n-1) written with x^n, which is at hand; x is at least TINY.
-            return n * node / x * d(x) + node * log(x) * d(n)
+            slope = _slope_times(graph.power(_off_zero(x), n - 1.0), n)
+            result = _slope_times(slope, d(x)) + times(d(n), node * _log_off_zero(x))
+        case "pow", (x, n):
+            # Where x is negative, n cannot be moved: the derivative by n is NaN.
+            slope = _steep_times(graph.pow(x, n - 1.0), n)
+            log_x = graph.where(x < 0.0, graph.constant(math.nan), _log_off_zero(x))
+            result = _steep_times(slope, d(x)) + times(d(n), node * log_x)
         case "hill", (x, k, n):
-            # With H = x^n / (k^n + x^n): dH/dx = n H (1 - H) / x, finite however small x is.
-            spread = node * (1.0 - node)
-            by_x = n * spread / x
-            by_k = n * spread / k
-            return by_x * d(x) - by_k * d(k) + spread * (log(x) - log(k)) * d(n)
-    raise AssertionError(f"no derivative rule for {node.operation}")
+            result = _hill_rule(node, d(x), d(k), d(n))
+        case _:
+            raise AssertionError(f"no derivative rule for {node.operation}")
+    if any(d(a).index in graph.steep for a in node.arguments):
+        _marked(result)
+    return result
+
+
+def _hill_rule(node: Expression, dx: Expression, dk: Expression, dn: Expression) -> Expression:
+    """Differentiate a Hill term, given the derivatives of its operands."""
+    graph = node.graph
+    x, k, n = node.arguments
+    whole = whole_hill(n)
+    if whole is None:
+        return _hill_rule_by_logs(node, dx, dk, dn)
+    # With r = x/k and q = 1/(1 + r^n): dH/dr = n r^(n-1) q^2, without a division by x.
+    ratio, inverse, lift = graph.ratio(x, k)
+    most = graph.saturation(whole)
+    r = graph.minimum(ratio, most)
+    q = graph.reciprocal(1.0 + graph.whole_power(r, whole))
+    by_r = float(whole) * (graph.whole_power(r, whole - 1) * (q * q))
+    by_r = graph.where(graph.compare(ratio, most), by_r, graph.zero)
+    # The two factors of 1/k one after the other: their product may be infinite.
+    by_x = by_r * inverse * lift
+    return times(dx, by_x) - times(dk, by_r * r * inverse * lift)
+
+
+def _hill_rule_by_logs(
+    node: Expression, dx: Expression, dk: Expression, dn: Expression
+) -> Expression:
+    """The same where the exponent is no small whole number."""
+    graph = node.graph
+    x, k, n = node.arguments
+
+    def exp(argument: Expression) -> Expression:
+        return graph.function("exp", (argument,))
+
+    # With z = log((x/k)^n) and u = exp(-|z|), which never overflows: H (1 - H) = u / (1 + u)^2.
+    log_x = _log_off_zero(x)
+    log_k = graph.bounded_log(k, LESS_FAR)
+    ratio = log_x - log_k
+    z = n * ratio
+    below = z < 0.0
+    size = graph.where(below, -z, z)
+    w = graph.reciprocal(1.0 + exp(-size))
+    w = w * w
+    # n H (1 - H) / x: below k the powers of x are joined first, which keeps 1/k at x = 0, n = 1.
+    power = graph.where(below, (n - 1.0) * log_x - n * log_k, -(size + log_x))
+    result = _slope_times(_slope_times(exp(power) * w, n), dx)
+    if dk is not graph.zero:
+        result = result - times(dk, n * (exp(-(size + log_k)) * w))
+    if dn is not graph.zero:
+        result = result + times(dn, exp(-size) * w * ratio)
+    return result
 
 
 def _is_steep(node: Expression) -> bool:

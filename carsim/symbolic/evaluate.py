@@ -31,6 +31,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "minimum": np.minimum,
     "maximum": np.maximum,
     "power": math.power,
+    "pow": math.pow_,
     "hill": math.hill,
 }
 

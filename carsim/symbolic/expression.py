@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
+from carsim import math as functions
 from carsim.errors import ModelError
 
 _Key = tuple[Any, ...]
@@ -21,7 +22,25 @@ CONDITIONS = frozenset({"less", "at_most", "both", "either"})
 """Operations that give true or false; they have no derivative."""
 
 TINY = 1e-300
-"""Stands in for zero where a logarithm is taken of a state that has vanished."""
+"""Stands in for zero where a slope is taken at a pool that has vanished."""
+
+FAR = 1e300
+"""Stands in for the infinite logarithm of zero: unlike it, it can be multiplied by zero."""
+
+LESS_FAR = 1e200
+"""The same for a half-saturation: a pool that is zero, too, is below it."""
+
+_LARGEST_WHOLE = 16
+"""Exponent up to which a power is written as products."""
+
+_SATURATED = 256.0
+"""Binary logarithm of ``(x/k)^n`` from which on a Hill term is exactly 1."""
+
+_SMALL_K, _LIFT = 1e-270, 2.0**200
+"""Below the first, the reciprocal of a half-saturation is taken of it times the second."""
+
+_WHOLE_ROUNDER = 6755399441055744.0
+"""Adding and subtracting it rounds a number below 2^51 to a whole one."""
 
 
 class Expression:
@@ -87,7 +106,8 @@ class Expression:
         if value is None or value != int(value):
             raise ModelError(
                 "a state or parameter was raised to a power that is not a whole number with **. "
-                "Use carsim.math.power(x, n), which is safe at zero, or carsim.math.hill(x, k, n)."
+                "Use carsim.math.power(x, n), which is safe at zero and below, carsim.math.pow_(x, "
+                "n), which is NaN below zero, or carsim.math.hill(x, k, n)."
             )
         return self.graph.whole_power(self, int(value))
 
@@ -159,15 +179,24 @@ class Expression:
 
 
 class Graph:
-    """All nodes of one model, each operation on the same operands once."""
+    """All nodes of one model, each operation on the same operands once.
+
+    What is simplified has the value that was written for all finite operands. Two rules differ from
+    IEEE arithmetic where an operand is infinite or NaN: ``0 * x`` is 0 (a term that is switched off
+    has no derivative), and so is ``x - x``. ``x / x`` is computed, as it is NaN at 0. A comparison
+    with NaN is false, and so are ``!=`` and the comparison negated by ``~``. A quotient is a
+    product with the reciprocal, which is infinite for a denominator below 6e-309.
+    """
 
     def __init__(self, tiny: float = TINY) -> None:
         self.tiny = tiny
-        """What stands in for zero where a logarithm is taken."""
+        """What stands in for zero where a slope is taken."""
         self.nodes: list[Expression] = []
         self._known: dict[_Key, Expression] = {}
         self.derivatives: dict[tuple[int, int], Expression] = {}
         """What `carsim.symbolic.derivative` has found, by node and symbol."""
+        self.steep: set[int] = set()
+        """Derivatives that may be infinite, by index."""
         self._dependencies: list[frozenset[int]] = []
         self.zero = self.constant(0.0)
         self.one = self.constant(1.0)
@@ -290,8 +319,6 @@ class Graph:
             raise ModelError("the equations divide by the number 0. Check the denominators.")
         if a.constant is not None and b.constant is not None:
             return self.constant(a.constant / b.constant)
-        if a is b:
-            return self.one
         return self.multiply(a, self.reciprocal(b))
 
     def whole_power(self, a: Expression, exponent: int) -> Expression:
@@ -367,7 +394,12 @@ class Graph:
         """The larger of two values."""
         if a.constant is not None and b.constant is not None:
             return self.constant(max(a.constant, b.constant))
-        return a if a is b else self._node("maximum", *self._constant_last(a, b))
+        a, b = self._constant_last(a, b)
+        if a.operation == "maximum" and b.constant is not None:
+            floor = a.arguments[1].constant
+            if floor is not None and floor >= b.constant:
+                return a
+        return a if a is b else self._node("maximum", a, b)
 
     @staticmethod
     def _constant_last(a: Expression, b: Expression) -> tuple[Expression, Expression]:
@@ -375,28 +407,103 @@ class Graph:
 
     def _unary(self, name: str, a: Expression) -> Expression:
         if a.constant is not None:
-            return self.constant(_NUMERIC[name](a.constant))
+            return self.constant(getattr(functions, name)(a.constant))
         return self._node(name, a)
 
     def power(self, x: Expression, n: Expression) -> Expression:
         """``max(x, 0) ** n``; products where n is a small whole number."""
         exponent = n.constant
         clamped = self.maximum(x, self.zero)
-        if exponent is not None and exponent == int(exponent) and 0 <= exponent <= 16:
+        if _is_whole(exponent, 0):
             return self.whole_power(clamped, int(exponent))
         if exponent == 0.5:
             return self._unary("sqrt", clamped)
-        return self._node("power", self.maximum(x, self.constant(self.tiny)), n)
+        return self._node("power", clamped, n)
+
+    def pow(self, x: Expression, n: Expression) -> Expression:
+        """``x ** n`` as IEEE defines it; products where n is a small whole number."""
+        exponent = n.constant
+        if _is_whole(exponent, -_LARGEST_WHOLE):
+            return self.whole_power(x, int(exponent))
+        if exponent == 0.5:
+            return self._unary("sqrt", x)
+        return self._node("pow", x, n)
 
     def hill(self, x: Expression, k: Expression, n: Expression) -> Expression:
-        """``x^n / (k^n + x^n)``; products where n is a small whole number."""
-        exponent = n.constant
-        if exponent == 1.0:
+        """``x^n / (k^n + x^n)``; as written where n is 1."""
+        if n.constant == 1.0:
             return self.divide(x, self.add(k, x))
-        if exponent is not None and exponent == int(exponent) and 0 < exponent <= 16:
-            top = self.power(x, n)
-            return self.divide(top, self.add(self.whole_power(k, int(exponent)), top))
-        return self._node("hill", self.maximum(x, self.constant(self.tiny)), k, n)
+        return self._node("hill", self.maximum(x, self.zero), k, n)
+
+    # --- powers and Hill terms in operations that a kernel has ---
+
+    def bounded_log(self, x: Expression, least: float = FAR) -> Expression:
+        """Logarithm of ``max(x, 0)``; that of zero is minus `least`."""
+        clamped = self.maximum(x, self.zero)
+        return self.maximum(self._unary("log", clamped), self.constant(-least))
+
+    def power_by_logs(self, x: Expression, n: Expression) -> Expression:
+        """``max(x, 0) ** n``."""
+        return self._unary("exp", self.multiply(n, self.bounded_log(x)))
+
+    def pow_by_logs(self, x: Expression, n: Expression) -> Expression:
+        """``x ** n`` by the size of x and the sign that a whole n gives it."""
+        size = self.where(self.compare(x, self.zero), self.negate(x), x)
+        logs = self.minimum(self.bounded_log(size), self.constant(FAR))
+        value = self._unary("exp", self.multiply(n, logs))
+        # Beyond this all floats are even whole numbers, or as good as that.
+        most = self.constant(2.0**50)
+        m = self.maximum(self.minimum(n, most), self.negate(most))
+        half = self.multiply(m, self.constant(0.5))
+        whole, even = self._rounded(m), self._rounded(half)
+        sign = self.where(
+            self.equal(m, whole),
+            self.where(self.equal(half, even), self.one, self.constant(-1.0)),
+            self.constant(math.nan),
+        )
+        value = self.where(self.compare(x, self.zero), self.multiply(sign, value), value)
+        return self.where(self.equal(n, self.zero), self.one, value)
+
+    def _rounded(self, x: Expression) -> Expression:
+        if x.constant is not None:
+            return self.constant(float(round(x.constant)))
+        rounder = self.constant(_WHOLE_ROUNDER)
+        return self._node("subtract", self._node("add", x, rounder), rounder)
+
+    def equal(self, a: Expression, b: Expression) -> Expression:
+        """The condition ``a == b``."""
+        return self.both(self.compare_at_most(a, b), self.compare_at_most(b, a))
+
+    def log_ratio(self, x: Expression, k: Expression) -> Expression:
+        """Logarithm of ``x / k``, finite at zero; x = 0 is below every k, also below k = 0."""
+        return self.subtract(self.bounded_log(x), self.bounded_log(k, LESS_FAR))
+
+    def ratio(self, x: Expression, k: Expression) -> tuple[Expression, Expression, Expression]:
+        """``x / k`` as a product, and the two factors whose product is ``1 / k``.
+
+        The reciprocal of a parameter is computed once a patient. That of a k below the normal
+        floats would be infinite; k = 0 is taken for so small a number that every x is above it.
+        """
+        small = self.compare(k, self.constant(_SMALL_K))
+        lift = self.where(small, self.constant(_LIFT), self.one)
+        lifted = self.maximum(self.multiply(k, self.constant(_LIFT)), self.constant(1e-280))
+        inverse = self.reciprocal(self.where(small, lifted, k))
+        return self.multiply(self.multiply(x, lift), inverse), inverse, lift
+
+    def hill_by_ratio(self, x: Expression, k: Expression, n: int) -> Expression:
+        """A Hill term with a whole exponent, by powers of ``x / k``."""
+        ratio, _, _ = self.ratio(x, k)
+        top = self.whole_power(self.minimum(ratio, self.saturation(n)), n)
+        return self.multiply(top, self.reciprocal(self.add(self.one, top)))
+
+    def saturation(self, n: int) -> Expression:
+        """``x / k`` from which on a Hill term is exactly 1; the cube of ``(x/k)^n`` is finite."""
+        return self.constant(2.0 ** (_SATURATED / n))
+
+    def hill_by_logs(self, x: Expression, k: Expression, n: Expression) -> Expression:
+        """A Hill term with any exponent."""
+        falling = self._unary("exp", self.negate(self.multiply(n, self.log_ratio(x, k))))
+        return self.reciprocal(self.add(self.one, falling))
 
     def function(self, name: str, arguments: tuple[Any, ...]) -> Expression:
         """Apply a function of `carsim.math` by name."""
@@ -406,6 +513,7 @@ class Graph:
             "minimum": self.minimum,
             "maximum": self.maximum,
             "power": self.power,
+            "pow": self.pow,
             "hill": self.hill,
         }
         if name in make:
@@ -413,7 +521,7 @@ class Graph:
         if name == "abs":
             (a,) = lifted
             return self.where(self.compare(a, self.zero), self.negate(a), a)
-        if name in _NUMERIC:
+        if name in ("exp", "log", "sqrt", "tanh"):
             return self._unary(name, lifted[0])
         raise ModelError(f"carsim.math.{name} cannot be traced.")
 
@@ -435,13 +543,13 @@ class Graph:
         return self.function(node.operation, arguments)
 
 
-def _log(x: float) -> float:
-    return math.log(x) if x > 0.0 else (-math.inf if x == 0.0 else math.nan)
+def _is_whole(exponent: float | None, least: int) -> TypeGuard[float]:
+    """Whether a power with this exponent is written as products."""
+    if exponent is None or not math.isfinite(exponent):
+        return False
+    return exponent == int(exponent) and least <= exponent <= _LARGEST_WHOLE
 
 
-_NUMERIC: dict[str, Callable[[float], float]] = {
-    "exp": math.exp,
-    "log": _log,
-    "sqrt": math.sqrt,
-    "tanh": math.tanh,
-}
+def whole_hill(n: Expression) -> int | None:
+    """The exponent of a Hill term that is written as products."""
+    return int(n.constant) if _is_whole(n.constant, 1) else None

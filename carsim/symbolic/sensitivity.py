@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import ModelError, ScenarioError
-from carsim.symbolic.derivative import derivative
+from carsim.symbolic.derivative import derivative, times
 from carsim.symbolic.evaluate import evaluate
 from carsim.symbolic.expression import Expression, Graph
 from carsim.symbolic.trace import Trace, trace
@@ -70,7 +70,7 @@ def trace_sensitivities(
             *zip(varied, directions, strict=True),
         ):
             if symbol.index in graph.depends_on(node):
-                total = total + derivative(node, symbol) * component
+                total = total + times(derivative(node, symbol), component)
         return total
 
     named = {

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from carsim.symbolic.expression import CONDITIONS, TINY, Expression
+from carsim.symbolic.expression import CONDITIONS, Expression
 from carsim.symbolic.names import remembered, spelled_out, symbol
 from carsim.symbolic.trace import Trace, trace
 
@@ -246,10 +246,8 @@ class Printer:
         """A pool or parameter without ``max(x, 0)`` around it, which matters to rounding only."""
         if node.operation == "maximum" and node.index not in self.names:
             x, floor = node.arguments
-            if floor.constant in (0.0, TINY) and x.index in self.known:
+            if floor.constant == 0.0 and x.index in self.known:
                 return x
-            if floor.constant == TINY:
-                return self.trace.graph.maximum(x, self.trace.graph.zero)
         return node
 
     def _function(self, node: Expression) -> Printed:
@@ -264,7 +262,7 @@ class Printer:
         if name in ("minimum", "maximum"):
             both = ", ".join(map(self._inside, a))
             return f"\\{name[:3]}\\left({both}\\right)", _ATOM
-        if name == "power":
+        if name in ("power", "pow"):
             base = _parenthesised(self._printed(self._unguarded(a[0])), _ATOM)
             return f"{base}^{{{self._inside(a[1])}}}", _PRODUCT
         if name == "hill":

@@ -172,6 +172,11 @@ def _check_action(
             )
     elif isinstance(action, SetState):
         _check_state(where, action.state, model)
+        if action.value < 0.0 and not model.states[model.state_index[action.state]].signed:
+            raise ScenarioError(
+                f"{where}: value = {action.value:g} is negative, and the state {action.state!r} is "
+                f"a pool. Give 0 or more, or declare the state with signed=True."
+            )
     elif isinstance(action, SetParameter):
         _check_parameter(where, action.parameter, model)
         check_bounds(where, model, action.parameter, columns(action.value))

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NoReturn, TypeVar, overload
 
+import numpy as np
+
 from carsim.errors import ModelError
 from carsim.units.unit import DIMENSIONLESS, Unit, conversion_factor, parse_unit
 
@@ -91,25 +93,31 @@ class Quantity:
     def __abs__(self) -> Quantity:
         return Quantity(abs(self.value), self.unit)
 
-    def __lt__(self, other: Any) -> bool:
+    # The comparisons give numpy booleans, which ``~`` negates; ``~True`` is the number -2.
+
+    def __lt__(self, other: Any) -> np.bool_:
         a, b, _ = _common(self, other, "<")
-        return a < b
+        return np.bool_(a < b)
 
-    def __le__(self, other: Any) -> bool:
+    def __le__(self, other: Any) -> np.bool_:
         a, b, _ = _common(self, other, "<=")
-        return a <= b
+        return np.bool_(a <= b)
 
-    def __gt__(self, other: Any) -> bool:
+    def __gt__(self, other: Any) -> np.bool_:
         a, b, _ = _common(self, other, ">")
-        return a > b
+        return np.bool_(a > b)
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: Any) -> np.bool_:
         a, b, _ = _common(self, other, ">=")
-        return a >= b
+        return np.bool_(a >= b)
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: object) -> np.bool_:  # type: ignore[override]
         a, b, _ = _common(self, other, "==")
-        return a == b
+        return np.bool_(a == b)
+
+    def __ne__(self, other: object) -> np.bool_:  # type: ignore[override]
+        a, b, _ = _common(self, other, "!=")
+        return np.bool_(a != b)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -243,10 +251,11 @@ def _real_power(x: float, n: float) -> float:
 
 
 def _where(condition: Any, a: Any, b: Any) -> Quantity:
-    if isinstance(condition, Quantity):
+    if not isinstance(condition, (bool, np.bool_)):
+        shown = f"[{condition.unit}]" if isinstance(condition, Quantity) else repr(condition)
         raise ModelError(
-            f"where([{condition.unit}], a, b): the first argument is not a comparison; write for "
-            "example where(x > threshold, a, b)."
+            f"where({shown}, a, b): the first argument is not a comparison; write for example "
+            "where(x > threshold, a, b)."
         )
     x, y, unit = _alternatives("where", a, b)
     return Quantity(x if condition else y, unit)
@@ -303,12 +312,19 @@ def _power(x: Any, n: Any) -> Quantity:
     return _raise(base, n, f"power of {_show(x)}, exponent ")
 
 
+def _pow(x: Any, n: Any) -> Quantity:
+    return _raise(x, n, f"pow_ of {_show(x)}, exponent ")
+
+
 def _hill(x: Any, k: Any, n: Any) -> Quantity:
     a, b, _ = _alternatives("hill", x, k)
     exponent = _plain(n, "hill, exponent ")
-    if a <= 0:
-        return Quantity(_ratio(a, b + a) if exponent == 1 else 0.0, DIMENSIONLESS)
-    return Quantity(1.0 / (1.0 + _real_power(b / a, exponent)), DIMENSIONLESS)
+    # As carsim.math.hill: a literal 1 as written, and negative numbers count as zero.
+    if exponent == 1 and not isinstance(n, Quantity):
+        return Quantity(_ratio(a, b + a), DIMENSIONLESS)
+    a, b = max(a, 0.0), max(b, 0.0)
+    falling = _real_power(b / a, exponent) if a else _real_power(math.inf, exponent)
+    return Quantity(1.0 / (1.0 + falling), DIMENSIONLESS)
 
 
 _FUNCTIONS: dict[str, Callable[..., Quantity]] = {
@@ -318,6 +334,7 @@ _FUNCTIONS: dict[str, Callable[..., Quantity]] = {
     "log": _transcendental("log", _log),
     "maximum": _maximum,
     "minimum": _minimum,
+    "pow": _pow,
     "power": _power,
     "sqrt": _sqrt,
     "tanh": _transcendental("tanh", math.tanh),

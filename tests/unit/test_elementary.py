@@ -109,12 +109,32 @@ def test_log_is_exact_to_two_units(compiled: dict[tuple[str, str], Any], form: s
 
 @pytest.mark.parametrize("form", FORMS)
 def test_ends_of_exp(compiled: dict[tuple[str, str], Any], form: str) -> None:
-    """Beyond its range exp stays finite and positive, so that a Hill term is 0 or 1, never NaN."""
-    x = np.array([-math.inf, -1e300, -708.0, 0.0, -0.0, 709.0, 1e300, math.inf, math.nan])
-    low, high = math.exp(-708.0), math.exp(709.0)
+    """Zero and infinity where the value is no float, and subnormal numbers before zero."""
+    x = np.array(
+        [-math.inf, -1e300, -745.2, -745.1, -720.0, -708.0, 0.0, -0.0]
+        + [709.0, 709.78, 709.79, 1e300, math.inf, math.nan]
+    )
+    with np.errstate(all="ignore"):
+        expected = np.exp(x)
     found = apply(compiled["exp", form], x)
-    expected = [low, low, low, 1.0, 1.0, high, high, high, math.nan]
-    np.testing.assert_allclose(found, expected, rtol=1e-15)
+    np.testing.assert_allclose(found, expected, rtol=1e-15, atol=5e-324)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_exp_is_exact_up_to_both_ends(compiled: dict[tuple[str, str], Any], form: str) -> None:
+    generator = np.random.default_rng(14)
+    x = np.concatenate(
+        [generator.uniform(-745.0, -700.0, 500), generator.uniform(700, 709.78, 500)]
+    )
+    assert units_in_the_last_place(apply(compiled["exp", form], x), "exp", x).max() < 2.0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_log_of_subnormal_numbers(compiled: dict[tuple[str, str], Any], form: str) -> None:
+    x = np.concatenate(
+        [[5e-324, 1e-310], 10.0 ** np.random.default_rng(15).uniform(-323, -307, 99)]
+    )
+    assert units_in_the_last_place(apply(compiled["log", form], x), "log", x).max() < 2.0
 
 
 @pytest.mark.parametrize("form", FORMS)

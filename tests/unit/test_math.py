@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carsim.errors import ModelError
-from carsim.math import abs_, exp, hill, log, maximum, minimum, power, sqrt, tanh, where
+from carsim.math import abs_, exp, hill, log, maximum, minimum, pow_, power, sqrt, tanh, where
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
 POSITIVE = st.floats(1e-6, 1e6)
@@ -37,7 +37,8 @@ def test_an_object_that_dispatches_answers_from_any_position(position: int) -> N
 def test_names_of_the_primitives() -> None:
     x = Recorder()
     assert where(x, 1.0, 2.0)[0] == "where"
-    assert [f(x, 1.0)[0] for f in (minimum, maximum, power)] == ["minimum", "maximum", "power"]
+    two = (minimum, maximum, power, pow_)
+    assert [f(x, 1.0)[0] for f in two] == ["minimum", "maximum", "power", "pow"]
     assert [f(x)[0] for f in (exp, log, sqrt, tanh, abs_)] == ["exp", "log", "sqrt", "tanh", "abs"]
     assert hill(x, 1.0) == ("hill", (x, 1.0, 1.0))
 
@@ -110,6 +111,11 @@ def test_hill_at_the_edges(convert: Any) -> None:
     assert hill(convert(1e300), 1.0, 4.0) == 1.0
     assert hill(convert(1e-300), 1e300, 4.0) == 0.0
     assert hill(convert(3.0), 3.0, 50.0) == 0.5
+    assert hill(convert(0.0), 0.0, 2.0) == 0.0
+    assert hill(convert(1e-300), 0.0, 2.0) == 1.0
+    assert hill(convert(0.0), 1.0, -2.0) == 1.0
+    # (1e600)^0.01 is a float although 1e600 is none.
+    assert hill(convert(1e-300), 1e300, 0.01) == pytest.approx(1.0 / (1.0 + 1e6), rel=1e-12)
     assert np.isnan(hill(convert(math.nan), 1.0, 2.0))
 
 
@@ -126,6 +132,17 @@ def test_power_sees_no_negative_base() -> None:
     assert math.isnan(power(math.nan, 2.0))
 
 
+@pytest.mark.parametrize("convert", [float, np.float64, lambda x: np.array([x])])
+def test_a_true_power_keeps_the_sign(convert: Any) -> None:
+    assert pow_(convert(-2.0), 3.0) == -8.0
+    assert pow_(convert(-2.0), 2) == 4.0
+    assert pow_(convert(-2.0), -1.0) == -0.5
+    assert pow_(convert(2.0), 0.5) == math.sqrt(2.0)
+    assert pow_(convert(0.0), 0.0) == 1.0
+    assert pow_(convert(0.0), -1.0) == math.inf
+    assert np.isnan(pow_(convert(-2.0), 0.5))
+
+
 def test_where_chooses_by_element() -> None:
     x = np.array([1.0, 3.0])
     assert where(x > 2.0, x, 0.0).tolist() == [0.0, 3.0]
@@ -137,3 +154,8 @@ def test_where_chooses_by_element() -> None:
 def test_where_needs_a_comparison(condition: Any) -> None:
     with pytest.raises(ModelError, match="the first argument is not a comparison"):
         where(condition, 1.0, 2.0)
+
+
+def test_a_python_bool_negated_is_refused_in_words() -> None:
+    with pytest.raises(ModelError, match="`~` of a Python bool is a number"):
+        where(-2, 1.0, 2.0)

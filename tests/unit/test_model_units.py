@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from carsim.math import exp, hill, log, maximum, minimum, power, sqrt, where
+from carsim.math import exp, hill, log, maximum, minimum, pow_, power, sqrt, where
 from carsim.model import Assumed, Model, Observable, Parameters, State, parameter, route, state
 from carsim.units import convert
 
@@ -27,10 +27,10 @@ class P(Parameters):
 
 
 def right(t: Any, y: Any, p: Any) -> Any:
-    late = where((t > p.delay) & (y.virus > 0.0), exp(-p.c * t), 1.0)
+    late = where(~(t <= p.delay) & ~(y.virus == 0.0), exp(-p.c * t), 1.0)
     effect = 1.0 - hill(y.virus, p.k, p.n) + power(y.virus / p.k, p.n) + log(p.n)
     return Y(
-        cells=-p.beta * y.cells * y.virus * late,
+        cells=-p.beta * y.cells * y.virus * late * pow_(y.virus / p.k, p.n),
         virus=p.p * y.cells * effect - p.c * sqrt(y.virus**2) + minimum(0.0, p.c * y.virus),
     )
 
