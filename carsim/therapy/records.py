@@ -119,7 +119,7 @@ def _in_order(
         if not tied:
             now, seen = clock[k], False
         elif acts and (seen or new[k]):
-            now, seen = now + LATER * max(1.0, abs(now)), False
+            now, seen = float(_moved(now, LATER * max(1.0, abs(now)))), False
         if carries[k] and now > clock[k]:
             clock[k:] = _moved(clock[k:], now - clock[k])
         seen = seen or bool(event[k] == OBSERVATION)
@@ -133,8 +133,9 @@ def is_late(r: Records) -> BoolArray:
     return late
 
 
-def _moved(times: FloatArray, offset: float) -> FloatArray:
-    return cleaned(times + offset, np.maximum(np.abs(times), abs(offset)))
+def _moved(times: FloatArray | float, offset: float) -> FloatArray:
+    """Times that an item will have too, whose sums lose their rounding."""
+    return cleaned(np.add(times, offset), np.maximum(np.abs(times), abs(offset)))
 
 
 def check_records(sheet: Sheet, r: Records) -> None:

@@ -233,7 +233,14 @@ def read_events(
 
     Notes
     -----
-    - ID: label of the patient. The records of a patient stand together, in the order of their TIME.
+    - ID: label of the patient. The records of a patient stand together: an ID that comes back after
+      others, which NONMEM takes for a new individual, is refused.
+    - TIME ascends. At a reset (EVID 3 or 4) it may begin again, as in the periods of a crossover:
+      the clock of the simulation goes on from the last record before, and nothing that was ordered
+      before enters any more. `EventTable.record_times` and `periods` say what was when.
+    - Records of one time take place in their order: an observation sees what stands before it. What
+      stands behind it takes place an instant later (4e-12 of the time, at least 4e-12); additional
+      doses are on time, and an observation sees those that are due then.
     - EVID: 0 observation, 1 dose, 2 other, 3 reset of all states, 4 reset and dose. Without the
       column, records with an amount, or with a rate and a steady state, are doses.
     - CMT: route or state by name, or the number of a state, counted from 1. It may be left out for
@@ -246,7 +253,9 @@ def read_events(
       and the rate of an infusion of given (or modeled) duration.
     - A record whose C is "C" is a comment.
     - What is given before a reset of the same time is lost; before SS = 1 of the same time it is
-      refused, as that would replace it.
+      refused, as that would replace it, unless an observation stands between them.
+    - If the lag is a parameter's, all of the patient that follows a dose that takes place an instant
+      later does so too: the time at which the dose enters is not known here.
 
     Examples
     --------
