@@ -259,9 +259,7 @@ def test_predictions_stand_beside_the_records(model: Model) -> None:
     assert picked["id"].values.tolist() == ["b", "b", "b", "c", "c", "c"]
     assert picked["time"].values.tolist() == [8.0, 8.0, 8.0, 1.0, 1.0, 16.0]
     assert picked["period"].values.tolist() == [1, 1, 2, 1, 1, 1]
-    np.testing.assert_array_equal(
-        picked["simulation_time"], np.concatenate(table.observations)
-    )
+    np.testing.assert_array_equal(picked["simulation_time"], np.concatenate(table.observations))
     trough = 100 * left(8)
     expected = np.array([trough, trough + 10, 50 * left(8), 0.0, 7.0, 7 * left(15)])
     np.testing.assert_allclose(picked, expected * 1000.0 / V, rtol=1e-7, atol=1e-6)
