@@ -254,8 +254,8 @@ def read_events(
     - A record whose C is "C" is a comment.
     - What is given before a reset of the same time is lost; before SS = 1 of the same time it is
       refused, as that would replace it, unless an observation stands between them.
-    - If the lag is a parameter's, all of the patient that follows a dose that takes place an instant
-      later does so too: the time at which the dose enters is not known here.
+    - If the lag of a dose that takes place an instant later is a parameter, so does all that follows
+      it in its patient: the time at which the dose enters is not known here.
 
     Examples
     --------
@@ -264,6 +264,7 @@ def read_events(
     ...     model, therapy=table.therapy, parameters=table.parameters,
     ...     start=table.start, stop=table.stop, save_at=table.save_at,
     ... )  # doctest: +SKIP
+    >>> table.at_observations(result, "concentration")  # doctest: +SKIP
     """
     options = {
         "lag": lag,
@@ -445,7 +446,8 @@ class _Reader:
                     row,
                     "ID",
                     f" has records already, from {sheet.place(seen[label])} on. Let the records "
-                    f"of a patient stand together, or give another label to another patient.",
+                    f"of a patient stand together, or give another label: this is not read as a "
+                    f"new patient.",
                 )
             seen[label] = int(row)
         number = np.zeros(len(sheet), dtype=np.int64)

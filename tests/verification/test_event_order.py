@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from carsim import Model, Solver, load_model
 from carsim.simulation import simulate
@@ -84,8 +83,8 @@ TABLES = {
         [0.0, 10.0, 20.0],
     ),
     "steady state behind the first observation": (
-        "ID TIME EVID AMT CMT II SS ADDL\n 1 0 0 . . 0 0 0\n 1 0 1 100 2 12 1 2\n 1 12 0 . . 0 0 0\n"
-        " 1 18 0 . . 0 0 0\n 1 24 0 . . 0 0 0\n 1 36 0 . . 0 0 0",
+        "ID TIME EVID AMT CMT II SS ADDL\n 1 0 0 . . 0 0 0\n 1 0 1 100 2 12 1 2\n"
+        " 1 12 0 . . 0 0 0\n 1 18 0 . . 0 0 0\n 1 24 0 . . 0 0 0\n 1 36 0 . . 0 0 0",
         [0.0, *(100 * STEADY * np.array([1.0, left(6), 1.0, left(12)]))],
     ),
     "steady state that is added": (
@@ -224,13 +223,13 @@ def test_a_covariate_that_goes_in_proportion_does_not_go_across_a_reset(
     k60, k100, k70 = (K * w / 70.0 for w in (60, 100, 70))
     expected = [100 * left(8, k60), 50 * left(2, k100), 50 * left(2, k100) * left(8, k70)]
     np.testing.assert_allclose(values, expected, rtol=1e-7)
-    assert solve_ivp  # kept for the comparison below
 
 
 def test_the_value_of_the_record_holds_for_repeats_that_are_on_time(model: Model) -> None:
     text = (
-        "ID TIME EVID AMT CMT RATE II ADDL L B\n 1 4 0 . . 0 0 0 . .\n 1 4 1 100 2 25 24 1 1.5 0.5\n"
-        " 1 4 1 40 2 0 24 1 2 0.25\n 1 6 0 . . 0 0 0 . .\n 1 30 0 . . 0 0 0 . ."
+        "ID TIME EVID AMT CMT RATE II ADDL L B\n 1 4 0 . . 0 0 0 . .\n"
+        " 1 4 1 100 2 25 24 1 1.5 0.5\n 1 4 1 40 2 0 24 1 2 0.25\n 1 6 0 . . 0 0 0 . .\n"
+        " 1 30 0 . . 0 0 0 . ."
     )
     table = read(model, text, lag={2: "L"}, bioavailability={2: "B"})
     # 25 an hour for 2 h from 5.5 on; 10 at 6; both again a day later.
@@ -405,7 +404,7 @@ def compare(model: Model, seed: int, number: int) -> None:
 
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(
-    max_examples=8,
+    max_examples=3,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
