@@ -254,8 +254,8 @@ def read_events(
     - A record whose C is "C" is a comment.
     - What is given before a reset of the same time is lost; before SS = 1 of the same time it is
       refused, as that would replace it, unless an observation stands between them.
-    - If the lag of a dose that takes place an instant later is a parameter, so does all that follows
-      it in its patient: the time at which the dose enters is not known here.
+    - If the lag of a dose that comes an instant later is a parameter, so does all that follows it
+      in its patient: the time at which the dose enters is not known here.
 
     Examples
     --------
