@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 import re
 from pathlib import Path
@@ -49,3 +50,16 @@ def test_blocks_run_and_configs_say_the_same(
     assert float(result["concentration"].max()) > 0.1
     scenario = read_config(repository / "examples" / "therapy" / f"{name}.toml").scenario
     assert dict(scenario.therapy) == dict(names["therapy"])
+
+
+def test_what_the_page_shows_of_a_table_is_what_comes_out(repository: Path) -> None:
+    page = (repository / "docs" / "therapy.md").read_text()
+    blocks = re.findall(r"```python\n(>>> .*?)```", page, flags=re.DOTALL)
+    assert any("at_observations" in block for block in blocks)
+    names = drawing(repository).namespace()
+    test = doctest.DocTestParser().get_doctest(
+        "\n".join(blocks), names, "docs/therapy.md", "docs/therapy.md", 0
+    )
+    report: list[str] = []
+    doctest.DocTestRunner().run(test, out=report.append)
+    assert not report, "".join(report)

@@ -29,7 +29,7 @@ from carsim.therapy.expand import (
 from carsim.therapy.programs import compile_rules
 from carsim.therapy.sources import Sources
 from carsim.therapy.steady import Solve, Train, before_record, period, train
-from carsim.therapy.timeline import Actions, Order, changed_only, to_stops
+from carsim.therapy.timeline import SAME_INSTANT, Actions, Order, changed_only, to_stops
 from carsim.therapy.values import FloatArray, Item, columns
 from carsim.therapy.windows import Covariate, Reset, Window
 
@@ -312,6 +312,12 @@ def _covariate_at(covariate: Covariate, when: FloatArray) -> FloatArray:
     return value + np.clip(part, 0.0, 1.0) * (last - value)
 
 
+def _just_before(times: FloatArray) -> FloatArray:
+    """The earliest that is the same instant as each time."""
+    finite = np.where(np.isfinite(times), times, 0.0)
+    return times - SAME_INSTANT * np.maximum(np.abs(finite), 1.0)
+
+
 def _cut(given: Administration, times: FloatArray) -> Administration:
     """Cancel what was ordered before a time and enters at it or later.
 
@@ -325,12 +331,12 @@ def _cut(given: Administration, times: FloatArray) -> Administration:
     begins, enters, ends, ordered = np.broadcast_arrays(
         given.begins, given.enters, given.ends, given.ordered
     )
-    # The first time after each order.
+    # The first time after each order; what differs by rounding only is one time.
     first = np.full((1, 1), np.inf)
     for column in range(times.shape[1]):
         time = times[:, column : column + 1]
-        first = np.where((ordered < time) & (time < first), time, first)
-    cancelled = enters >= first
+        first = np.where((ordered < _just_before(time)) & (time < first), time, first)
+    cancelled = enters >= _just_before(first)
     return Administration(
         np.where(cancelled, np.inf, begins),
         np.where(cancelled, np.inf, enters),

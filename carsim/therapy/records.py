@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.therapy.doses import SHORTEST_INFUSION
+from carsim.therapy.expand import cleaned
 from carsim.therapy.sheet import Sheet
+from carsim.therapy.timeline import SAME_INSTANT
 from carsim.therapy.values import FloatArray
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -19,13 +21,21 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 OBSERVATION, DOSE, OTHER, RESET, RESET_AND_DOSE = range(5)
 MODELED_RATE, MODELED_DURATION = -1.0, -2.0
 
+LATER = 4.0 * SAME_INSTANT
+"""An instant later: so much, by the larger of 1 and the time, that two times are not one."""
+
 
 @dataclass(frozen=True)
 class Records:
-    """Columns of all records, or of some."""
+    """Columns of all records, or of some.
+
+    The `clock` of the simulation is where TIME alone would put a record; its `time` there lies
+    behind that if the record stands behind an observation of the same time.
+    """
 
     row: IntArray
     patient: IntArray
+    clock: FloatArray
     time: FloatArray
     event: IntArray
     amount: FloatArray
@@ -39,6 +49,93 @@ class Records:
     def take(self, rows: BoolArray | IntArray) -> Records:
         """Choose rows, by mask or by place."""
         return Records(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When the records of a table take place.
+
+    Attributes
+    ----------
+    period : int64 array, shape (n_records,)
+        Number of the period of each record, from 1; a new one begins where TIME begins again.
+    clock, time : float64 arrays, shape (n_records,)
+        See `Records`.
+    """
+
+    period: IntArray
+    clock: FloatArray
+    time: FloatArray
+
+
+def timing(patient: IntArray, given: FloatArray, event: IntArray, carries: BoolArray) -> Timing:
+    """Put records on the clock of the simulation, in the order in which they stand.
+
+    What is saved at a time is the value after all that happens then. So a dose or a reset that
+    stands behind an observation of the same time comes an instant later, with all that follows it
+    at that time. A period of a crossover begins an instant after the last record of the one before.
+
+    Parameters
+    ----------
+    patient, given, event : arrays, shape (n_records,)
+        Patient, TIME and EVID. TIME decreases at resets only.
+    carries : bool array, shape (n_records,)
+        Records whose lag nobody knows here: if one comes later, so does all that follows it, so
+        that an observation meets what enters at its time.
+    """
+    ahead = np.diff(patient, prepend=-1) == 0
+    new = np.append(True, np.diff(given) < 0.0) & ahead
+    first = np.flatnonzero(~ahead)
+    period = 1 + np.cumsum(new) - np.cumsum(new)[first][patient]
+    clock, time = given.copy(), given.copy()
+    last = np.append(first[1:], len(patient))
+    for who in np.unique(patient[new | _behind_observations(patient, given, event)]):
+        rows = slice(first[who], last[who])
+        clock[rows], time[rows] = _in_order(given[rows], event[rows], new[rows], carries[rows])
+    return Timing(period, clock, time)
+
+
+def _behind_observations(patient: IntArray, given: FloatArray, event: IntArray) -> BoolArray:
+    """Records that act, and follow an observation at about the same time."""
+    apart = np.abs(np.diff(given)) > SAME_INSTANT * np.maximum(np.abs(given[1:]), 1.0)
+    begins = np.append(True, apart | (np.diff(patient) != 0))
+    seen = np.cumsum(event == OBSERVATION)
+    before = seen[begins] - (event[begins] == OBSERVATION)
+    behind: BoolArray = seen > before[np.cumsum(begins) - 1]
+    return behind & np.isin(event, (DOSE, RESET, RESET_AND_DOSE))
+
+
+def _in_order(
+    given: FloatArray, event: IntArray, new: BoolArray, carries: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """Clock and time of the records of one patient, shape (n_records,) each."""
+    clock, time = given.copy(), np.empty(len(given))
+    now, seen = 0.0, False
+    for k in range(len(given)):
+        if new[k]:
+            clock[k:] = _moved(given[k:], clock[k - 1] - given[k])
+        tied = k > 0 and clock[k] - now <= SAME_INSTANT * max(1.0, abs(now))
+        acts = event[k] in (DOSE, RESET, RESET_AND_DOSE)
+        if not tied:
+            now, seen = clock[k], False
+        elif acts and (seen or new[k]):
+            now, seen = float(_moved(now, LATER * max(1.0, abs(now)))), False
+        if carries[k] and now > clock[k]:
+            clock[k:] = _moved(clock[k:], now - clock[k])
+        seen = seen or bool(event[k] == OBSERVATION)
+        time[k] = now
+    return clock, time
+
+
+def is_late(r: Records) -> BoolArray:
+    """Records that come an instant later than their clock."""
+    late: BoolArray = r.time - r.clock > SAME_INSTANT * np.maximum(np.abs(r.clock), 1.0)
+    return late
+
+
+def _moved(times: FloatArray | float, offset: float) -> FloatArray:
+    """Times that an item will have too, whose sums lose their rounding."""
+    return cleaned(np.add(times, offset), np.maximum(np.abs(times), abs(offset)))
 
 
 def check_records(sheet: Sheet, r: Records) -> None:

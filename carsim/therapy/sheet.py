@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -17,6 +18,11 @@ from carsim.therapy.values import FloatArray, shown
 
 MISSING = ("", ".")
 """Cells without a value."""
+
+DECIMAL = re.compile(r"[+-]?\d+\.\d*")
+
+MOST_EXACT = 2**53
+"""Below this every whole number is a floating number of its own."""
 
 
 class Sheet:
@@ -108,8 +114,29 @@ class Sheet:
         """A column as texts; numbers without a fraction are written without one."""
         cells = self._cells[name.upper()]
         if isinstance(cells, np.ndarray):
-            return ["" if np.isnan(x) else f"{x:.0f}" if x % 1 == 0 else repr(x) for x in cells]
+            return ["" if np.isnan(x) else _plain_number(x) for x in cells]
         return ["" if (text := cell.strip()) == "." else text for cell in cells]
+
+    def labels(self, name: str) -> list[str]:
+        """A column as names, of which numbers that are equal have one: 1.0 and 1. are 1.
+
+        Raises
+        ------
+        ScenarioError
+            Floating numbers so large that different names may have become one.
+        """
+        cells = self._cells[name.upper()]
+        if isinstance(cells, np.ndarray):
+            words = (
+                ": a floating number cannot tell so large names apart. Read the column as whole "
+                "numbers (Int64) or as texts."
+            )
+            self.refuse_any(np.abs(cells) >= MOST_EXACT, name, words)
+            return self.texts(name)
+        return [
+            text.rstrip("0").rstrip(".") if DECIMAL.fullmatch(text) else text
+            for text in self.texts(name)
+        ]
 
     def _as_numbers(self, key: str) -> FloatArray:
         cells = self._cells[key]
@@ -196,12 +223,24 @@ def _from_frame(frame: Any) -> Sheet:
     for position, name in enumerate(names):
         column = frame.iloc[:, position]
         missing = column.isna().to_numpy(dtype=np.bool_)
-        if column.dtype.kind in "iuf":
+        kind = column.dtype.kind
+        if kind == "f" or (kind in "iu" and _is_exact(column)):
             columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             pairs = zip(column, missing, strict=True)
             columns[name] = ["" if gone else str(value) for value, gone in pairs]
     return Sheet("events", columns, [f"row {label}" for label in frame.index])
+
+
+def _is_exact(column: Any) -> bool:
+    """Whether a column of whole numbers loses no digit as floating numbers."""
+    known = column.dropna()
+    return known.empty or bool(known.max() < MOST_EXACT and known.min() > -MOST_EXACT)
+
+
+def _plain_number(value: Any) -> str:
+    """All digits of a number and no more, without an exponent: 1.0 is 1."""
+    return np.format_float_positional(value, trim="-")
 
 
 def _check_names(where: str, names: Sequence[str]) -> None:

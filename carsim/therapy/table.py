@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, did_you_mean, unknown
 from carsim.therapy.doses import Dose, Infusion
+from carsim.therapy.expand import plus
 from carsim.therapy.records import (
     DOSE,
     MODELED_DURATION,
@@ -22,10 +23,13 @@ from carsim.therapy.records import (
     BoolArray,
     IntArray,
     Records,
+    Timing,
     by_patient,
     check_duplicates,
     check_records,
+    is_late,
     rank_in_patient,
+    timing,
     without_lost,
 )
 from carsim.therapy.sheet import Sheet, open_sheet
@@ -33,6 +37,8 @@ from carsim.therapy.values import FloatArray, Item
 from carsim.therapy.windows import INTERPOLATIONS, Covariate, Reset
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from carsim.model import Model
 
     Source: TypeAlias = str | PathLike[str] | Any
@@ -71,7 +77,14 @@ class EventTable:
     parameters : dict of str to float64 array, shape (n_patients,)
         First value of each covariate, from which the initial states follow.
     observations : tuple of float64 array
-        Times of the observations of each patient, model time unit.
+        Times of the observations of each patient on the clock of the simulation, model time unit:
+        TIME, unless the patient has several periods, or the observation stands behind a dose that
+        stands behind another observation of the same time.
+    record_times : tuple of float64 array
+        TIME of these observations, as the table has it.
+    periods : tuple of int64 array
+        Number of the period of these observations, from 1. A period begins at a reset at which
+        TIME begins again; its clock goes on from the last record of the period before.
     start, stop : float, model time unit
         Span of the records. It goes a little beyond the last one if something is given then.
 
@@ -91,6 +104,8 @@ class EventTable:
     therapy: dict[str, Item]
     parameters: dict[str, FloatArray]
     observations: tuple[FloatArray, ...]
+    record_times: tuple[FloatArray, ...]
+    periods: tuple[IntArray, ...]
     start: float
     stop: float
 
@@ -103,6 +118,66 @@ class EventTable:
         if not self.observations:
             return np.empty(0)
         return np.unique(np.concatenate(self.observations))
+
+    def at_observations(self, result: xr.Dataset, name: str) -> xr.DataArray:
+        """Pick from a result what the table's observations saw, to put beside their DV.
+
+        Parameters
+        ----------
+        result : xarray.Dataset
+            Of all patients of the table, saved at least at `save_at`.
+        name : str
+            Output of the result that has patients and times.
+
+        Returns
+        -------
+        xarray.DataArray
+            Along `record`, in the order of the table, with the coordinates `id`, `time` (TIME of
+            the table), `period` and `simulation_time`.
+
+        Raises
+        ------
+        ScenarioError
+            The result has no such output, other patients or other times.
+        """
+        outputs = [str(key) for key in result.data_vars if "time" in result[key].dims]
+        if name not in outputs:
+            raise ScenarioError(
+                "at_observations: " + unknown("output over time", name, outputs, "the result")
+            )
+        values, n = result[name], len(self)
+        if values.sizes.get("patient", 1) != n:
+            raise ScenarioError(
+                f"at_observations: the result has {values.sizes.get('patient', 1)} patients, but "
+                f"the table {n}. Give the result of the whole table."
+            )
+        who = np.repeat(np.arange(n), [len(times) for times in self.observations])
+        when = np.concatenate(self.observations)
+        saved = result["time"].values
+        place = np.minimum(np.searchsorted(saved, when), len(saved) - 1)
+        for k in np.flatnonzero(saved[place] != when)[:1]:
+            raise ScenarioError(
+                f"at_observations: the observation of patient {self.ids[who[k]]!r} at {when[k]:g} "
+                f"was not saved. Simulate with save_at = table.save_at."
+            )
+        chosen: dict[str, Any] = {"time": ("record", place)}
+        if "patient" in values.dims:
+            chosen["patient"] = ("record", who)
+        kept = [key for key in values.coords if key in values.dims and key not in chosen]
+        return (
+            values.reset_coords(drop=True)
+            .isel(chosen)
+            .reset_coords(drop=True)
+            .assign_coords(
+                {key: values[key] for key in kept}
+                | {
+                    "id": ("record", np.array(self.ids)[who]),
+                    "time": ("record", np.concatenate(self.record_times)),
+                    "period": ("record", np.concatenate(self.periods)),
+                    "simulation_time": ("record", when),
+                }
+            )
+        )
 
 
 def read_events(
@@ -158,7 +233,14 @@ def read_events(
 
     Notes
     -----
-    - ID: label of the patient. The records of a patient stand together, in the order of their TIME.
+    - ID: label of the patient. The records of a patient stand together: an ID that comes back after
+      others, which NONMEM takes for a new individual, is refused.
+    - TIME ascends. At a reset (EVID 3 or 4) it may begin again, as in the periods of a crossover:
+      the clock of the simulation goes on from the last record before, and nothing that was ordered
+      before enters any more. `EventTable.record_times` and `periods` say what was when.
+    - Records of one time take place in their order: an observation sees what stands before it. What
+      stands behind it takes place an instant later (4e-12 of the time, at least 4e-12); additional
+      doses are on time, and an observation sees those that are due then.
     - EVID: 0 observation, 1 dose, 2 other, 3 reset of all states, 4 reset and dose. Without the
       column, records with an amount, or with a rate and a steady state, are doses.
     - CMT: route or state by name, or the number of a state, counted from 1. It may be left out for
@@ -171,7 +253,9 @@ def read_events(
       and the rate of an infusion of given (or modeled) duration.
     - A record whose C is "C" is a comment.
     - What is given before a reset of the same time is lost; before SS = 1 of the same time it is
-      refused, as that would replace it.
+      refused, as that would replace it, unless an observation stands between them.
+    - If the lag of a dose that comes an instant later is a parameter, so does all that follows it
+      in its patient: the time at which the dose enters is not known here.
 
     Examples
     --------
@@ -180,6 +264,7 @@ def read_events(
     ...     model, therapy=table.therapy, parameters=table.parameters,
     ...     start=table.start, stop=table.stop, save_at=table.save_at,
     ... )  # doctest: +SKIP
+    >>> table.at_observations(result, "concentration")  # doctest: +SKIP
     """
     options = {
         "lag": lag,
@@ -304,14 +389,19 @@ class _Reader:
     def read(self, interpolation: str, duplicates: str, start: float | None) -> EventTable:
         sheet = self.sheet
         patient, ids = self._patients()
-        time = self._times(patient)
-        first = np.flatnonzero(np.diff(patient, prepend=-1))
         event = self._events()
+        given = self._times(patient, event)
+        target = self._compartments(event)
+        lags = self.options["lag"]
+        unknown_lag = [number for number in lags if lags[number] not in sheet]
+        place = timing(patient, given, event, np.isin(target, unknown_lag))
+        time = place.time
+        first = np.flatnonzero(np.diff(patient, prepend=-1))
         begin = float(time.min()) if start is None else float(start)
         if time.min() < begin:
             row = int(np.argmin(time))
             sheet.refuse(row, "TIME", f" lies before start = {begin:g}. Start earlier.")
-        records = self._records(patient, time, event)
+        records = self._records(patient, place, event, target)
         check_records(sheet, records)
         if duplicates == "error":
             more = [column for given in self.options.values() for column in given.values()]
@@ -326,21 +416,26 @@ class _Reader:
         if resets.size:
             (at,) = by_patient(patient[resets], len(ids), (time[resets], np.inf))
             therapy["reset"] = Reset(at)
-        followed, values = self._followed(patient, time, interpolation, len(ids))
+        followed, values = self._followed(patient, place, interpolation, len(ids))
         therapy.update(followed)
         therapy.update(self._items(doses, len(ids)))
         seen = event == OBSERVATION
-        observations = np.split(time[seen], np.searchsorted(patient[seen], np.arange(1, len(ids))))
+        bounds = np.searchsorted(patient[seen], np.arange(1, len(ids)))
+        observations, times, periods = (
+            tuple(np.split(values[seen], bounds)) for values in (time, given, place.period)
+        )
         end = float(time.max())
+        # Times that differ by the order of their records only are no span.
+        span = end - begin if place.clock.max() > begin else 0.0
         if self._acts_at(end, doses, time[reset]):
-            end += BEYOND * (end - begin) if end > begin else 1.0
-        elif end == begin:
+            end += BEYOND * span if span else 1.0
+        elif not span:
             end += 1.0
-        return EventTable(ids, therapy, values, tuple(observations), begin, end)
+        return EventTable(ids, therapy, values, observations, times, periods, begin, end)
 
     def _patients(self) -> tuple[IntArray, tuple[str, ...]]:
         sheet = self.sheet
-        labels = np.array(sheet.texts("ID"), dtype=object)
+        labels = np.array(sheet.labels("ID"), dtype=object)
         sheet.refuse_any(labels == "", "ID", ": the patient is missing. Give a label.")
         changes = np.flatnonzero(np.append(True, labels[1:] != labels[:-1]))
         seen: dict[str, int] = {}
@@ -351,24 +446,27 @@ class _Reader:
                     row,
                     "ID",
                     f" has records already, from {sheet.place(seen[label])} on. Let the records "
-                    f"of a patient stand together, or give another label.",
+                    f"of a patient stand together, or give another label: this is not read as a "
+                    f"new patient.",
                 )
             seen[label] = int(row)
         number = np.zeros(len(sheet), dtype=np.int64)
         number[changes[1:]] = 1
         return np.cumsum(number), tuple(seen)
 
-    def _times(self, patient: IntArray) -> FloatArray:
+    def _times(self, patient: IntArray, event: IntArray) -> FloatArray:
         sheet = self.sheet
         time = sheet.numbers("TIME")
         sheet.refuse_any(np.isnan(time), "TIME", ": the time is missing. Give a number.")
         back = np.append(False, (np.diff(time) < 0) & (np.diff(patient) == 0))
+        back &= ~np.isin(event, (RESET, RESET_AND_DOSE))
         for row in np.flatnonzero(back)[:1]:
             sheet.refuse(
                 row,
                 "TIME",
-                f" follows {time[row - 1]:g} ({sheet.place(int(row) - 1)}) of the same patient. "
-                f"Sort the records of a patient by time.",
+                f" follows {time[row - 1]:g} ({sheet.place(int(row) - 1)}) of the same patient, "
+                f"and is no reset. Let TIME ascend from one reset (EVID = 3 or 4) to the next; at "
+                f"a reset it may begin again.",
             )
         return time
 
@@ -393,12 +491,15 @@ class _Reader:
         given |= (sheet.numbers_or("RATE", 0.0) != 0.0) & (sheet.numbers_or("SS", 0.0) != 0.0)
         return np.where(given, DOSE, OBSERVATION)
 
-    def _records(self, patient: IntArray, time: FloatArray, event: IntArray) -> Records:
+    def _records(
+        self, patient: IntArray, place: Timing, event: IntArray, target: IntArray
+    ) -> Records:
         sheet = self.sheet
         return Records(
             row=np.arange(len(sheet)),
             patient=patient,
-            time=time,
+            clock=place.clock,
+            time=place.time,
             event=event,
             amount=sheet.numbers_or("AMT", 0.0),
             rate=sheet.numbers_or("RATE", 0.0),
@@ -406,7 +507,7 @@ class _Reader:
             interval=sheet.numbers_or("II", 0.0),
             additional=sheet.numbers_or("ADDL", 0.0),
             steady=sheet.numbers_or("SS", 0.0),
-            target=self._compartments(event),
+            target=target,
         )
 
     def _compartments(self, event: IntArray) -> IntArray:
@@ -450,15 +551,16 @@ class _Reader:
     # Covariates
 
     def _followed(
-        self, patient: IntArray, time: FloatArray, interpolation: str, n: int
+        self, patient: IntArray, place: Timing, interpolation: str, n: int
     ) -> tuple[dict[str, Item], dict[str, FloatArray]]:
         """Items and first values of the covariates."""
         items: dict[str, Item] = {}
         firsts: dict[str, FloatArray] = {}
         for column, parameter in self.covariates.items():
             values = self._covariate_values(column, parameter)
+            values = _within_periods(values, patient, place.period)
             known = np.flatnonzero(~np.isnan(values))
-            who, when, value = patient[known], time[known], values[known]
+            who, when, value = patient[known], place.time[known], values[known]
             without = np.setdiff1d(np.arange(n), who)
             if without.size:
                 row = int(np.searchsorted(patient, without[0]))
@@ -535,8 +637,15 @@ class _Reader:
                 if not chosen.any():
                     continue
                 name = _plain(into) + SUFFIXES[kind]
-                part = of_target.take(chosen)
+                part, again = _apart(of_target.take(chosen))
                 sizes = (rate[chosen], duration[chosen])
+                if again.row.size:
+                    late = np.isin(part.row, again.row)
+                    sizes_again = (sizes[0][late], sizes[1][late])
+                    every = np.ones(again.row.size, dtype=np.bool_)
+                    items[f"{name}_repeats"] = self._item(
+                        kind, target, n, again, sizes_again, every
+                    )
                 plain = part.steady == 0.0
                 if plain.any():
                     items[name] = self._item(kind, target, n, part, sizes, plain)
@@ -601,6 +710,7 @@ class _Reader:
         # An infusion that has always run ends at its record, whatever its lag and bioavailability.
         if kind != "constant":
             columns["amount"] = (r.amount, 0.0)
+            lag = _lag_from_time(r, lag)
             for name, setting, usual in (("lag", lag, 0.0), ("bioavailability", share, 1.0)):
                 if isinstance(setting, str):
                     texts[name] = setting
@@ -651,6 +761,48 @@ class _Reader:
         later = (np.abs(turns - np.round(turns)) < 1e-9) & (turns <= doses.additional + 0.5)
         later &= (turns > 0.5) & (doses.additional > 0.0)
         return bool(np.any(later | (np.abs(ahead) <= 1e-9 * max(abs(end), 1.0))))
+
+
+def _apart(r: Records) -> tuple[Records, Records]:
+    """Take the repeats of records that come an instant later from these: they are on time.
+
+    The repeats are records of the same time whose clock is that of the first of them, so that they
+    have all values of their record.
+    """
+    late = is_late(r) & (r.additional > 0.0)
+    again = r.take(late)
+    again = replace(
+        again,
+        clock=again.clock + again.interval,
+        additional=again.additional - 1.0,
+        steady=np.zeros(len(again.row)),
+    )
+    return replace(r, additional=np.where(late, 0.0, r.additional)), again
+
+
+def _lag_from_time(r: Records, lag: str | FloatArray | None) -> str | FloatArray | None:
+    """Lag of doses from their time: what lags or is repeated comes no instant later."""
+    if isinstance(lag, str):
+        return lag
+    lags = np.zeros(len(r.row)) if lag is None else lag
+    enters = plus(r.clock, lags)
+    return np.where(r.time == r.clock, lags, np.maximum(enters - r.time, 0.0))
+
+
+def _within_periods(values: FloatArray, patient: IntArray, period: IntArray) -> FloatArray:
+    """Values of a covariate, so that none of one period reaches into another.
+
+    Where the first or last record of a period has none, it gets the nearest one of its period.
+    """
+    filled = values.copy()
+    begins = np.flatnonzero((np.diff(patient, prepend=-1) != 0) | (np.diff(period, prepend=0) != 0))
+    ends = np.append(begins[1:], len(patient))
+    several = np.isin(patient[begins], np.unique(patient[period > 1]))
+    for begin, end in zip(begins[several], ends[several], strict=True):
+        known = begin + np.flatnonzero(~np.isnan(values[begin:end]))
+        if known.size:
+            filled[begin], filled[end - 1] = values[known[0]], values[known[-1]]
+    return filled
 
 
 def _pairs(covariates: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:

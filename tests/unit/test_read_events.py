@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import carsim
 from carsim import Covariate, Dose, Infusion, Model, Reset, Scenario, load_model
@@ -207,6 +208,75 @@ def test_the_stop_lets_what_comes_last_happen(read: Read, rows: str, stop: float
     assert read(HEADER + rows).stop == pytest.approx(stop, rel=1e-9)
 
 
+def test_ids_that_are_numbers_keep_all_their_digits() -> None:
+    large = 2**53
+    for ids, labels in (
+        (np.array([large, large + 1]), (str(large), str(large + 1))),
+        (np.array([2**63, 2**63 + 1], dtype=np.uint64), (str(2**63), str(2**63 + 1))),
+        (pd.array([large + 2, large + 3], dtype="Int64"), (str(large + 2), str(large + 3))),
+        (np.array([10**30, 10**30 + 1], dtype=object), (str(10**30), str(10**30 + 1))),
+        ([1.0, 1.5], ("1", "1.5")),
+        (np.array([2.0, np.float64(1.5)], dtype=object), ("2", "1.5")),
+        (["007", "a"], ("007", "a")),
+    ):
+        frame = pd.DataFrame({"ID": ids, "TIME": 0.0, "AMT": [100.0, 7.0], "CMT": "iv"})
+        table = read_events(frame, MODEL)
+        assert table.ids == labels
+        dose = table.therapy["iv"]
+        assert isinstance(dose, Dose)
+        np.testing.assert_array_equal(dose.amount, [100.0, 7.0])
+    with pytest.raises(
+        ScenarioError, match=r"row 0: ID = 9.0072e\+15: .*whole numbers \(Int64\) or"
+    ):
+        read_events(frame.assign(ID=[float(large), float(large + 1)]), MODEL)
+
+
+def test_ids_of_a_file_keep_all_their_digits(read: Read) -> None:
+    rows = (f"{label},{time},5,1\n" for label, time in LABELS)
+    table = read("ID,TIME,AMT,CMT\n" + "".join(rows))
+    assert table.ids == ("9007199254740993", "9007199254740992", "1", "1.5", "010", "x.0")
+
+
+LABELS = (
+    *(("9007199254740993", 0), ("9007199254740992", 0), ("1", 0), ("1.0", 1), ("1.", 2)),
+    *(("1.50", 0), ("1.5", 1), ("010", 0), ("x.0", 0)),
+)
+"""Labels and times; numbers that are equal are one patient."""
+
+
+@pytest.mark.parametrize("reset", ["3,.,.", "4,60,1"])
+def test_time_may_begin_again_at_a_reset(read: Read, reset: str) -> None:
+    text = "ID,TIME,EVID,AMT,CMT\n2,1,0,.,.\n1,1,1,100,1\n1,9,0,.,.\n1,2,{}\n1,5,0,.,.\n"
+    table = read(text.format(reset))
+    assert [times.tolist() for times in table.observations] == [[1.0], [9.0, 12.0]]
+    assert [times.tolist() for times in table.record_times] == [[1.0], [9.0, 5.0]]
+    assert [numbers.tolist() for numbers in table.periods] == [[1], [1, 2]]
+    assert table.stop == 12.0
+    again = table.therapy["reset"]
+    assert isinstance(again, Reset)
+    # Behind the last record of the period before, by an instant.
+    np.testing.assert_array_equal(again.at, [np.inf, 9.0 * (1.0 + 4e-12)])
+
+
+def test_predictions_of_another_result_are_refused(read: Read) -> None:
+    table = read("ID,TIME,AMT,CMT\n1,0,100,1\n1,2,.,.\n2,0,100,1\n2,3,.,.\n")
+
+    def result(times: list[float], n: int) -> xr.Dataset:
+        values = xr.DataArray(np.zeros((n, len(times))), dims=("patient", "time"))
+        ends = xr.DataArray(np.zeros(n), dims="patient")
+        return xr.Dataset({"depot": values, "status": ends}, coords={"time": times})
+
+    assert table.at_observations(result([2.0, 3.0], 2), "depot").shape == (2,)
+    for given, name, message in (
+        (result([2.0, 3.0], 2), "dept", r"output over time 'dept'. Did you mean 'depot'"),
+        (result([2.0, 3.0], 2), "status", r"output over time 'status'"),
+        (result([2.0, 3.0], 3), "depot", r"the result has 3 patients, but the table 2"),
+        (result([1.0, 2.0], 2), "depot", r"of patient '2' at 3 was not saved. .*table.save_at"),
+    ):
+        with pytest.raises(ScenarioError, match=message):
+            table.at_observations(given, name)
+
+
 def test_the_names_are_public() -> None:
     assert carsim.read_events is read_events
     assert carsim.EventTable is EventTable
@@ -255,8 +325,18 @@ DOSE = "1,0,1,100,1,0,0,0,0,0\n"
         ("1,.,1,9,1,0,0,0,0,0\n", r"line 2: TIME = .: the time is missing"),
         ("1,8:30,1,9,1,0,0,0,0,0\n", r"line 2: TIME = 8:30 is not a number"),
         (".,0,1,9,1,0,0,0,0,0\n", r"line 2: ID = .: the patient is missing"),
-        (DOSE + "1,4,0,0,1,0,0,0,0,0\n1,3,0,0,1,0,0,0,0,0\n", r"line 4: TIME = 3 follows 4 \(line"),
-        (DOSE + "2,0,0,0,1,0,0,0,0,0\n" + DOSE, r"line 4: ID = 1 has records already, from line 2"),
+        (
+            DOSE + "1,4,0,0,1,0,0,0,0,0\n1,3,0,0,1,0,0,0,0,0\n",
+            r"line 4: TIME = 3 follows 4 \(line 3\) .* reset",
+        ),
+        (
+            DOSE + "1,4,0,0,1,0,0,0,0,0\n1,1,3,0,1,0,0,0,0,0\n1,0,0,0,1,0,0,0,0,0\n",
+            r"line 5: TIME = 0 follows 1 \(line 4\) .* Let TIME ascend from one reset",
+        ),
+        (
+            DOSE + "2,0,0,0,1,0,0,0,0,0\n" + DOSE,
+            r"line 4: ID = 1 has records already, from line 2 ",
+        ),
         (DOSE + DOSE, r"line 3: TIME = 0: the record is the same as that of line 2. Remove one"),
         (DOSE + "1,0,1,9,2,0,0,8,0,1\n", r"line 3: SS = 1 replaces what line 2 gives at the same"),
         ("1,0,1\n", r"line 2: 3 values for 10 columns. Give one value a column"),
