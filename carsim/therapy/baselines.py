@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from carsim.engine.plan import Action, CourseKind, Stops
+from carsim.engine.plan import SAME_INSTANT, Action, CourseKind, Stops
 from carsim.therapy.building import Builder
-from carsim.therapy.timeline import SAME_INSTANT
 from carsim.therapy.values import FloatArray
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim.engine.plan import Action, CourseKind, Courses, Rules, Stops
+from carsim.engine.plan import SAME_INSTANT, Action, CourseKind, Courses, Rules, Stops
 from carsim.errors import ScenarioError
 from carsim.therapy.building import Builder
 from carsim.therapy.doses import Dose, Infusion
@@ -29,7 +29,7 @@ from carsim.therapy.expand import (
 from carsim.therapy.programs import compile_rules
 from carsim.therapy.sources import Sources
 from carsim.therapy.steady import Solve, Train, before_record, period, train
-from carsim.therapy.timeline import SAME_INSTANT, Actions, Order, changed_only, to_stops
+from carsim.therapy.timeline import Actions, Order, changed_only, to_stops
 from carsim.therapy.values import FloatArray, Item, columns
 from carsim.therapy.windows import Covariate, Reset, Window
 

@@ -9,10 +9,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from carsim.engine.plan import SAME_INSTANT
 from carsim.therapy.doses import SHORTEST_INFUSION
 from carsim.therapy.expand import cleaned
 from carsim.therapy.sheet import Sheet
-from carsim.therapy.timeline import SAME_INSTANT
 from carsim.therapy.values import FloatArray
 
 IntArray: TypeAlias = NDArray[np.int64]
