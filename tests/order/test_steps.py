@@ -144,7 +144,8 @@ def compiled_step(
     numbers = np.zeros((layout.N_NUMBERS, lanes))
     vectors = np.zeros((layout.N_VECTORS, program.n_states * lanes))
     vectors[layout.Y] = np.repeat(y0, lanes)
-    parameters = np.ones((program.n_parameters + program.n_derived) * lanes)
+    parameters = np.ones(program.n_all_parameters * lanes)
+    flags = np.zeros((layout.N_FLAGS, lanes), dtype=np.int64)
     parameters[: program.n_parameters * lanes] = np.repeat(p, lanes)
     program.derive(lanes, parameters)
     numbers[layout.H] = h
@@ -156,15 +157,15 @@ def compiled_step(
         lanes, order, False, False, program.rhs, parameters, numbers, vectors, atol, rtol
     )
     compiled.compiled_step(
-        lanes, order, tableau.implicit, program.autonomous, False,
+        lanes, order, tableau.implicit, program.autonomous, False, False,
         1.0 / tableau.gamma if tableau.implicit else 0.0,
         tableau.a, tableau.coupling,
         np.array([tableau.b, tableau.c, tableau.d, tableau.error]),
         program.rhs, program.jacobian, program.time_derivative, program.factor, program.solve,
-        parameters, numbers, vectors,
+        parameters, numbers, flags, vectors,
         np.zeros((tableau.stages, program.n_states * lanes)),
         np.zeros(program.n_jacobian * lanes), np.zeros(program.n_factors * lanes),
-        atol, rtol,
+        atol, rtol, np.full(program.n_states, -np.inf),
     )  # fmt: skip
     return numbers, vectors.reshape(layout.N_VECTORS, program.n_states, lanes)
 
