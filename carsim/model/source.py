@@ -1,11 +1,9 @@
-"""Which files define a model, and their digest."""
+"""Which files define a model."""
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +12,7 @@ from carsim.model.records import RecordType
 if TYPE_CHECKING:
     from carsim.model.model import Model
 
-__all__ = ["defining_modules", "source_hash"]
-
-
-def source_hash(model: Model) -> str:
-    """SHA-256 of the files that define a model; see `Model.source_hash`."""
-    digest = hashlib.sha256()
-    for module in defining_modules(model):
-        file = getattr(module, "__file__", None)
-        text = Path(file).read_bytes() if file and Path(file).is_file() else b""
-        digest.update(f"{module.__name__}\0{len(text)}\0".encode())
-        digest.update(text)
-    # A model typed into a console has no file; its declarations are all there is to compare.
-    for field in (*model.states, *model.parameters):
-        digest.update(repr(field).encode())
-    return digest.hexdigest()
+__all__ = ["defining_modules"]
 
 
 def defining_modules(model: Model) -> list[ModuleType]:
