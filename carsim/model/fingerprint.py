@@ -123,9 +123,9 @@ class _Reader:
 
     def _of_library(self, value: Any) -> Iterator[str | bytes]:
         """A function by its name; an object, such as an interpolator, with what it holds."""
-        name = getattr(value, "__qualname__", None)
-        if isinstance(name, str) and not hasattr(value, "__wrapped__"):
-            yield f"library {value.__module__}.{name}"
+        name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+        if isinstance(name, str):
+            yield f"library {getattr(value, '__module__', None)}.{name}"
         else:
             yield from self._object(value)
 

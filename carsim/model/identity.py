@@ -124,7 +124,7 @@ def model_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> li
                 found.append(f"{kind} {name!r} is new")
             else:
                 found += _changes(f"{kind} {name!r}", old[name], new[name])
-        if old != new and list(old) != list(new) and set(old) == set(new):
+        if list(old) != list(new) and set(old) == set(new):
             found.append(f"the {section} stand in another order")
     if before.get("time_unit") != after.get("time_unit"):
         found.append(f"time_unit: {before.get('time_unit')} -> {after.get('time_unit')}")
