@@ -24,7 +24,7 @@ import numpy as np
 
 from carsim.model.records import RecordType
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "is_library"]
 
 _LIBRARIES = tuple(
     str(Path(sysconfig.get_path(name)).resolve())
@@ -172,15 +172,28 @@ class _Reader:
                         yield self.digest(vars(used)[attribute])
 
     def _is_library(self, module: str) -> bool:
-        package = module.partition(".")[0]
-        if package in (self._package, "__main__") or package in _packages_of_models():
-            return False
-        if package == "carsim" or package in sys.builtin_module_names:
-            return True
-        file = getattr(sys.modules.get(package), "__file__", None)
-        if file is None:
-            return package in sys.stdlib_module_names
-        return str(Path(file).resolve()).startswith(_LIBRARIES)
+        return is_library(module, self._package)
+
+
+def is_library(module: str, package: str) -> bool:
+    """Whether a module is one of Python, carsim or an installed library, and no part of a model.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name of a loaded module.
+    package : str
+        First part of the name of the module that defines the model.
+    """
+    first = module.partition(".")[0]
+    if first in (package, "__main__") or first in _packages_of_models():
+        return False
+    if first == "carsim" or first in sys.builtin_module_names:
+        return True
+    file = getattr(sys.modules.get(first), "__file__", None)
+    if file is None:
+        return first in sys.stdlib_module_names
+    return str(Path(file).resolve()).startswith(_LIBRARIES)
 
 
 @functools.cache
