@@ -7,28 +7,30 @@ so that a new model is one new file.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
-import os
 import pkgutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
-from carsim.errors import CarsimError, ModelError, unknown
+from carsim.errors import ModelError, unknown
 from carsim.model import Model
+from carsim.model.files import failed, place_of, run_file
 
-__all__ = ["ENTRY_POINT_GROUP", "EVIDENCE_GROUP", "announced", "list_models", "load_model"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "EVIDENCE_GROUP",
+    "announced",
+    "list_models",
+    "load_model",
+    "place_to_store",
+]
 
 ENTRY_POINT_GROUP = "carsim.models"
 
 # A package of models may hold its evidence; that is no model.
 EVIDENCE_GROUP = "carsim.evidence"
-
-# Files already run, by path and state on disk, so that loading one twice gives one model.
-_files: dict[tuple[str, int, int], ModuleType] = {}
 
 
 def list_models() -> list[str]:
@@ -56,7 +58,7 @@ def load_model(name: str) -> Model:
         If there is no such model, or its file cannot be imported or defines no ``MODEL``.
     """
     if name.endswith(".py") or "/" in name or "\\" in name:
-        return _model_in(_run_file(Path(name).expanduser()), name)
+        return _model_in(run_file(Path(name).expanduser()), name)
     installed = _installed()
     if name in installed:
         modules = installed[name]
@@ -69,6 +71,26 @@ def load_model(name: str) -> Model:
         return _model_in(_import(name), name)
     hint = " To load a file, give its path: './my_model.py'."
     raise ModelError(unknown("model", name, sorted(installed), "carsim") + hint)
+
+
+def place_to_store(model: Model) -> dict[str, str]:
+    """Where `Scenario.from_dict` finds a model, if it is not installed under its name.
+
+    Parameters
+    ----------
+    model : Model
+        A model.
+
+    Returns
+    -------
+    dict
+        Empty for an installed model; else "module", "file" or both. The file of a model that was
+        typed into a notebook is no file, and says so in the message.
+    """
+    place = place_of(model)
+    if place.get("module") in _installed().get(model.name, ()):
+        return {}
+    return place or {"file": model.file}
 
 
 def announced(group: str) -> list[tuple[str, list[str]]]:
@@ -111,46 +133,7 @@ def _import(module: str) -> ModuleType:
                 f"model {module!r}: there is no module {absent!r}. Give a name from "
                 "list_models(), an importable 'package.module', or a path './file.py'."
             ) from None
-        raise _failed(module, error) from error
-
-
-def _run_file(path: Path) -> ModuleType:
-    if not os.path.isfile(path):  # unlike pathlib's it takes any text, such as a name too long
-        raise ModelError(f"{path}: there is no such file. Give the path of a model file.")
-    if path.suffix != ".py":
-        raise ModelError(f"{path}: a model file ends in '.py'.")
-    resolved = path.resolve()
-    status = resolved.stat()
-    key = (str(resolved), status.st_mtime_ns, status.st_size)
-    if key in _files:
-        return _files[key]
-    digest = hashlib.sha256(str(resolved).encode()).hexdigest()[:12]
-    name = f"carsim_file_{resolved.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(name, resolved)
-    assert spec is not None  # true of every '.py' file
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    previous = sys.modules.get(name)
-    # Records resolve their annotations through sys.modules while the file runs.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        if previous is None:
-            del sys.modules[name]
-        else:
-            sys.modules[name] = previous
-        raise _failed(str(path), error) from error
-    _files[key] = module
-    return module
-
-
-def _failed(what: str, error: Exception) -> ModelError:
-    if isinstance(error, CarsimError):
-        return ModelError(f"{what} does not load: {error}")
-    if isinstance(error, SyntaxError):
-        return ModelError(f"{what} does not load: {error.filename}:{error.lineno}: {error.msg}.")
-    return ModelError(f"{what} does not load: {type(error).__name__}: {error}")
+        raise failed(module, error) from error
 
 
 def _model_in(module: ModuleType, name: str) -> Model:

@@ -529,7 +529,7 @@ class _Sensitivity:
             {
                 "title": f"Local sensitivities of {model.name}",
                 "model": model.name,
-                "model_hash": model.source_hash(),
+                "model_hash": model.hash,
                 "scenario": self.scenario.to_json(),
                 "rtol": self.scenario.solver.rtol,
                 "start": start.how,

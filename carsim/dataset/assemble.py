@@ -133,7 +133,7 @@ def rebuild_scenario(attributes: Mapping[Any, Any], model: Model | None = None) 
     attributes : mapping
         ``result.attrs``.
     model : Model, optional
-        Model to use in place of the stored name, even if its source has changed.
+        Model to use in place of the stored name, even if it is another one.
 
     Returns
     -------
@@ -292,7 +292,7 @@ def _attributes(prepared: Prepared) -> dict[str, Any]:
         "title": f"Simulation of {model.name}",
         "carsim_version": __version__,
         "model": model.name,
-        "model_hash": model.source_hash(),
+        "model_hash": model.hash,
         "model_reference": model.reference,
         "references": " ".join(_cited(model)),
         "scenario": scenario.to_json(),

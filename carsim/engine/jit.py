@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import types
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
@@ -25,8 +26,6 @@ COUNT = types.int64
 NUMBER = types.float64
 
 OPTIONS: dict[str, Any] = {
-    # Found again by the next process; needs the explicit signatures.
-    "cache": True,
     # Threads of patients run side by side.
     "nogil": True,
     # Division by zero gives inf, which the step control sees; raising would cost branches.
@@ -39,45 +38,92 @@ OPTIONS: dict[str, Any] = {
 
 
 @functools.cache
-def _changed() -> float:
-    """When the engine's sources changed last. numba looks at the file of a function only."""
-    return max(path.stat().st_mtime for path in Path(__file__).parent.glob("*.py"))
+def engine_digest() -> str:
+    """Digest of the engine's sources, which are compiled into every function that calls them.
+
+    Returns
+    -------
+    str
+        12 hexadecimal digits.
+    """
+    return digest_of_folder(Path(__file__).parent)
 
 
-def _index(function: Callable[..., Any]) -> Path:
-    return Path(FunctionCache(function)._cache_file._index_path)
+def digest_of_folder(folder: Path) -> str:
+    """Digest of the sources in a folder: of contents, as copies keep old times of change.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with Python files.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+class _Cache(FunctionCache):
+    """numba's cache of a function, kept apart for each state of the sources compiled into it.
+
+    numba itself looks at the time of change and the size of the one file that defines it. The
+    digest is in the names as well: what was interrupted while writing must not pair a new index
+    with old code.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        file = Path(function.__code__.co_filename).read_bytes()
+        stamp = f"{engine_digest()}-{hashlib.sha256(file).hexdigest()[:12]}"
+        self._base = self._impl.filename_base
+        self._cache_file = IndexDataCacheFile(self.cache_path, f"{self._base}-{stamp}", stamp)
+
+    def is_filled(self) -> bool:
+        return bool(self._cache_file._load_index())
+
+    def remove_others(self) -> None:
+        """Delete what was compiled from other states of the sources."""
+        for path in Path(self.cache_path).glob(f"{self._base}-*.nb[ci]"):
+            if not path.name.startswith(f"{self._base}-{self._cache_file._source_stamp}."):
+                path.unlink(missing_ok=True)
 
 
 def is_cached(function: Callable[..., Any]) -> bool:
-    """Whether numba has compiled a function since the engine changed."""
-    index = _index(function)
-    return index.exists() and index.stat().st_mtime > _changed()
+    """Whether numba has compiled a function from the engine's sources as they are."""
+    try:
+        return _Cache(function).is_filled()
+    except Exception:  # unpickling garbage can raise anything
+        return False
 
 
 def kernel(signature: Any) -> Callable[[F], F]:
     """Compile a function for one explicit signature, as the whole engine is.
 
     A cache file that cannot be read (truncated by a full disk, say) is thrown away and written
-    anew, and so is one older than the engine's sources. Where no cache can be written, the function
-    is compiled for this process only.
+    anew, and so is one of other sources. Where no cache can be written, the function is compiled
+    for this process only.
     """
 
     def decorate(function: F) -> F:
-        with contextlib.suppress(Exception):
-            if _index(function).exists() and not is_cached(function):
-                FunctionCache(function).flush()
-        attempts: tuple[dict[str, Any], ...] = (OPTIONS, OPTIONS, {**OPTIONS, "cache": False})
-        for attempt, options in enumerate(attempts, start=1):
+        for cached in (True, True, False):
             try:
-                return numba.njit(signature, **options)(function)
+                compiled = numba.njit(**OPTIONS)(function)
+                if cached:
+                    compiled._cache = cache = _Cache(function)
+                    if not cache.is_filled():
+                        cache.remove_others()
+                compiled.compile(signature)
+                compiled.disable_compile()
             except NumbaError:
                 raise
             except Exception:
                 # Unpickling garbage can raise anything.
-                if attempt == len(attempts):
+                if not cached:
                     raise
                 with contextlib.suppress(Exception):
-                    FunctionCache(function).flush()
+                    _Cache(function).flush()
+            else:
+                return cast(F, compiled)
         raise AssertionError("unreachable")
 
     return decorate
@@ -85,8 +131,7 @@ def kernel(signature: Any) -> Callable[[F], F]:
 
 def inner(function: F) -> F:
     """Compile a function into the driver that calls it; it has no cache file of its own."""
-    options = {name: value for name, value in OPTIONS.items() if name != "cache"}
-    return numba.njit(**options)(function)
+    return numba.njit(**OPTIONS)(function)
 
 
 def instruction(generate: Callable[..., Any]) -> Any:

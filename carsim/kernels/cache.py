@@ -13,15 +13,19 @@ import numba
 import platformdirs
 
 from carsim._version import __version__
+from carsim.engine.jit import engine_digest
 
 ENVIRONMENT = "CARSIM_CACHE_DIR"
 """Environment variable that moves the cache."""
 
 
 def cache_directory() -> Path:
-    """Where generated kernels live: one folder per version of carsim and numba."""
+    """Where generated kernels live: one folder per version of carsim, its engine and numba.
+
+    Generated kernels inline functions of the engine, and two checkouts of one version may differ.
+    """
     base = os.environ.get(ENVIRONMENT) or platformdirs.user_cache_dir("carsim", appauthor=False)
-    return Path(base) / f"carsim-{__version__}-numba-{numba.__version__}"
+    return Path(base) / f"carsim-{__version__}-{engine_digest()}-numba-{numba.__version__}"
 
 
 def load_generated(name: str, text: str) -> ModuleType:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carsim.errors import ModelError, unknown
 from carsim.model.blame import blame, explain, place, relative
-from carsim.model.declarations import Observable, Route, Variant
+from carsim.model.declarations import Fraction, Observable, Route, Variant
 from carsim.model.fields import ParameterField, StateField
-from carsim.model.probe import Probe
+from carsim.model.probe import Probe, symbol
 from carsim.model.provenance import Assumed, Cited, Derived
-from carsim.model.records import Parameters, Record, State, leaves
+from carsim.model.recording import RecordedFraction, Recording
+from carsim.model.records import Parameters, Record, State
 from carsim.units import parse_unit
 
 if TYPE_CHECKING:
@@ -278,22 +282,80 @@ def _finite(value: object) -> bool:
 
 
 def trial_run(model: Model) -> None:
-    """Run the equations once on probes and once on numbers; raise a ModelError with file, line."""
-    probe = Probe()
-    y = model.state_class(**_fill(model.state_class, probe))
-    p = model.parameter_class(**_fill(model.parameter_class, probe))
-    _expect_states(model, model.rhs, _call(model, "rhs", model.rhs, probe, y, p))
+    """Run the equations on symbols and note what they do, then check that they run on numbers.
+
+    Sets ``model.equations``, ``model.recorded_start`` and the fractions of ``model.routes``.
+    Raises a ModelError with file and line.
+    """
+    t = symbol("t")
+    states = [symbol(f"y.{name}") for name in model.state_names]
+    parameters = [symbol(f"p.{name}") for name in model.parameter_names]
+    y, p = model.state_record(states), model.parameter_record(parameters)
+    derivative = _call(model, "rhs", model.rhs, t, y, p)
+    _expect_states(model, model.rhs, derivative)
+    results = model.flatten(derivative)
     if model.initial is not None:
         _expect_states(model, model.initial, _call(model, "initial", model.initial, p))
     for item in model.observables:
         label = f"observable {item.name!r}"
-        _expect_number(model, label, item.function, _call(model, label, item.function, probe, y, p))
-    for way in model.routes.values():
-        for state, fraction in way.fractions.items():
-            if callable(fraction):
-                label = f"route {way.name!r}, fraction for {state!r}"
-                _expect_number(model, label, fraction, _call(model, label, fraction, p))
+        results.append(_call(model, label, item.function, t, y, p))
+        _expect_number(model, label, item.function, results[-1])
+    model.equations = Recording((t, *states, *parameters), results)
+    model.routes = MappingProxyType(
+        {name: _recorded(model, way, parameters, p) for name, way in model.routes.items()}
+    )
     _run_on_numbers(model)
+    model.recorded_start = _recorded_start(model, parameters, p)
+
+
+def _recorded(model: Model, way: Route, symbols: Sequence[Probe], p: Parameters) -> Route:
+    fractions: dict[str, Fraction] = {}
+    for state, fraction in way.fractions.items():
+        fractions[state] = fraction
+        if callable(fraction):
+            label = f"route {way.name!r}, fraction for {state!r}"
+            result = _call(model, label, fraction, p)
+            _expect_number(model, label, fraction, result)
+            fractions[state] = RecordedFraction(fraction, Recording(symbols, [result]))
+    return replace(way, fractions=MappingProxyType(fractions))
+
+
+def _recorded_start(model: Model, symbols: Sequence[Probe], p: Parameters) -> Recording | None:
+    """What `initial` or `initialise` do, unless they look at values or need arrays."""
+    function: Callable[[Any], Any] | None = model.initialise or model.initial
+    if function is None:
+        return None
+    try:
+        found = function(p)
+        records = found if model.initialise is not None else (found,)
+        recording = Recording(symbols, [leaf for record in records for leaf in record._leaves()])
+        table = _patients(model)
+        expected = model.initial_state(table)
+        model.recorded_start = recording
+        replayed = model.initial_state(table)
+    except Exception:  # any code may meet a symbol in any way
+        return None
+    finally:
+        model.recorded_start = None
+    kept = recording.digests[len(model.states) :]
+    for field, before, after in zip(model.parameters, symbols, kept, strict=False):
+        if not field.computed and before.digest.hex() != after:
+            return None
+    same = all(
+        np.array_equal(one, other, equal_nan=True)
+        for one, other in zip(expected, replayed, strict=True)
+    )
+    return recording if same else None
+
+
+def _patients(model: Model) -> NDArray[np.float64]:
+    """Parameters of a few patients: the defaults, all half of them, all more."""
+    table = model.parameter_values(n=3)
+    for row, factor in zip(table[1:], (0.5, 1.25), strict=True):
+        for number, field in enumerate(model.parameters):
+            if not field.computed:
+                row[number] = min(max(factor * field.value, field.lower), field.upper)
+    return table
 
 
 def _run_on_numbers(model: Model) -> None:
@@ -319,10 +381,6 @@ def _run_on_numbers(model: Model) -> None:
                 "logarithm of zero."
             )
     _call(model, "observables", model.observe, 0.0, y, p)
-
-
-def _fill(record: Any, value: Any) -> dict[str, Any]:
-    return dict(record._from_leaves([value] * len(leaves(record)))._asdict())
 
 
 def _call(model: Model, label: str, function: Callable[..., Any], *args: Any) -> Any:

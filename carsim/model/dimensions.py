@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from carsim.errors import ModelError
 from carsim.model.blame import blame, explain
+from carsim.model.recording import RecordedFraction
 from carsim.units import DIMENSIONLESS, Quantity, Unit, parse_unit
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def _routes(model: Model, p: Any) -> Iterable[str]:
                         f"result is in [{parse_unit(state) / parse_unit(way.unit)}]."
                     )
                 continue
-            problem, value = _run(f"{what}, fraction for {name!r}", fraction, p)
+            declared = fraction.function if isinstance(fraction, RecordedFraction) else fraction
+            problem, value = _run(f"{what}, fraction for {name!r}", declared, p)
             if problem:
                 yield problem
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from carsim.errors import ModelError, unknown
-from carsim.model import checks, dimensions, source, values
+from carsim.model import checks, dimensions, files, identity, values
 from carsim.model.declarations import Observable, Route, Variant
 from carsim.model.fields import ParameterField, StateField
+from carsim.model.recording import Recording
 from carsim.model.records import Parameters, Record, State, leaves
 
 __all__ = ["RESERVED_NAMES", "Model"]
@@ -80,6 +80,17 @@ class Model:
         Variants by name.
     doc, file : str
         Docstring and path of the file that defines `rhs`.
+    equations : Recording
+        What `rhs` and the observables computed when the model was built, from the time, the
+        states and the parameters to derivatives and observables. Kernels are made from it.
+    recorded_start : Recording or None
+        What `initial` or `initialise` computed, from the parameters to the states (and, of
+        `initialise`, the parameters); None if they look at values, or there are none.
+    parts : mapping
+        All that changes a number, part by part; see `carsim.model.identity.parts_of`.
+    hash : str
+        SHA-256 of `parts`, 64 hexadecimal digits, made when the model is built. Comments, words,
+        sources and folders are not in it; a helper, a constant, a variant, a tolerance is.
 
     Raises
     ------
@@ -145,7 +156,11 @@ class Model:
             {parameter: index for index, parameter in enumerate(self.parameter_names)}
         )
         checks.check_declarations(self, all_routes, all_variants)
+        self.equations: Recording
+        self.recorded_start: Recording | None = None
         checks.trial_run(self)
+        self.parts: Mapping[str, Any] = MappingProxyType(identity.parts_of(self))
+        self.hash: str = identity.digest_of(dict(self.parts))
 
     def __repr__(self) -> str:
         return (
@@ -159,17 +174,16 @@ class Model:
     def __deepcopy__(self, memo: object) -> Model:
         return self
 
-    def __reduce__(self) -> tuple[Callable[[str], Model], tuple[str]]:
-        """Travel to another process as the name of the module that holds the model."""
-        name = self.rhs.__module__
-        while name:
-            if getattr(sys.modules.get(name), "MODEL", None) is self:
-                return _model_of, (name,)
-            name = name.rpartition(".")[0]
-        raise ModelError(
-            f"model {self.name!r} cannot be sent to another process: it is not the MODEL in its "
-            "file. End the file with MODEL = Model(...)."
-        )
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[str, dict[str, str], str]]:
+        """Travel to another process as the file or module that holds the model, and its hash."""
+        place = files.place_of(self)
+        if not place:
+            raise ModelError(
+                f"model {self.name!r} cannot be sent to another process: it is not the MODEL in "
+                "its file. Write its equations into a file that ends with MODEL = Model(...), and "
+                f"load that with load_model('./{self.name}.py')."
+            )
+        return _sent, (self.name, place, self.hash)
 
     def state_record(self, values: Iterable[Any]) -> Any:
         """Nested state record from its leaves.
@@ -365,19 +379,17 @@ class Model:
         """
         return dimensions.check_units(self)
 
-    def source_hash(self) -> str:
-        """Digest of the files that define the model, to recognise a changed equation.
 
-        Returns
-        -------
-        str
-            64 hexadecimal digits (SHA-256).
-        """
-        return source.source_hash(self)
-
-
-def _model_of(module: str) -> Model:
-    model: Model = importlib.import_module(module).MODEL
+def _sent(name: str, place: dict[str, str], expected: str) -> Model:
+    """Find the model that another process has sent."""
+    model: Model = files.found_again(place, expected)
+    if model.hash != expected:
+        raise ModelError(
+            f"{place.get('file') or place['module']}: model {name!r} here is not the one that was "
+            f"sent (hash {model.hash[:12]}, expected {expected[:12]}): the file, or what it "
+            "imports, has changed since it was loaded there. Load it again there, or bring the "
+            "same files here."
+        )
     return model
 
 

@@ -1,12 +1,15 @@
-"""A value that refuses to decide a branch, to find ``if`` statements on states."""
+"""A value that notes what is done with it, and refuses to decide a branch."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, NoReturn
+
+import numpy as np
 
 from carsim.errors import ModelError
 
-__all__ = ["Probe"]
+__all__ = ["Probe", "lifted", "symbol"]
 
 _BRANCH = (
     "a state, a parameter or the time decides a Python branch (if, while, and, or, not, min, max), "
@@ -19,41 +22,149 @@ _CONVERSION = (
     "functions of math and numpy"
 )
 
-_OPERATORS = frozenset(
-    {"add", "subtract", "multiply", "divide", "power", "less", "less_equal", "greater"}
-    | {"greater_equal", "equal", "not_equal", "bitwise_and", "bitwise_or"}
-)
+_OPERATORS = {
+    "add": "add",
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "truediv",
+    "power": "pow",
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "equal": "eq",
+    "not_equal": "ne",
+    "bitwise_and": "and_",
+    "bitwise_or": "or_",
+}
+"""Functions of numpy by name, with the operators of Python that they stand for."""
 
 
 class Probe:
-    """Stands for any state, parameter or condition; every operation gives a probe again."""
+    """Stands for any state, parameter or condition; every operation gives a probe again.
 
-    __slots__ = ()
+    Attributes
+    ----------
+    operation : str
+        Name in `operator` or `carsim.math`; ``"symbol"`` or ``"number"``.
+    arguments : tuple of Probe
+        Operands.
+    payload : str, int, float, bool or None
+        Name of a symbol, value of a number.
+    digest : bytes
+        Of the operation and the digests of its operands: equal for equal computations, in every
+        process.
+    """
+
+    __slots__ = ("arguments", "digest", "operation", "payload")
+
+    def __init__(
+        self,
+        operation: str,
+        arguments: tuple[Probe, ...] = (),
+        payload: str | int | float | bool | None = None,
+    ) -> None:
+        self.operation = operation
+        self.arguments = arguments
+        self.payload = payload
+        text = f"{operation}\0{_spelled(payload)}\0".encode()
+        inside = b"".join([argument.digest for argument in arguments])
+        self.digest: bytes = hashlib.blake2b(text + inside, digest_size=16).digest()
 
     def __carsim_function__(self, name: str, args: tuple[Any, ...]) -> Probe:
-        """Accept every function of `carsim.math`."""
+        """Note a call of a function of `carsim.math`."""
+        return _noted(name, *args)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Note the operators of numpy numbers and arrays; refuse numpy's functions."""
+        operation = _OPERATORS.get(ufunc.__name__)
+        if operation is None or method != "__call__":
+            raise ModelError(f"{_CONVERSION}.")
+        shapes = [each.shape for each in inputs if isinstance(each, np.ndarray)]
+        if not any(shapes):
+            return _noted(operation, *inputs)
+        result = np.empty(np.broadcast_shapes(*shapes), dtype=object)
+        spread = [
+            np.broadcast_to(each, result.shape).flat
+            if isinstance(each, np.ndarray)
+            else [each] * result.size
+            for each in inputs
+        ]
+        for place, operands in enumerate(zip(*spread, strict=True)):
+            result.flat[place] = _noted(operation, *operands)
+        return result
+
+    def __add__(self, other: object) -> Probe:
+        return _noted("add", self, other)
+
+    def __radd__(self, other: object) -> Probe:
+        return _noted("add", other, self)
+
+    def __sub__(self, other: object) -> Probe:
+        return _noted("sub", self, other)
+
+    def __rsub__(self, other: object) -> Probe:
+        return _noted("sub", other, self)
+
+    def __mul__(self, other: object) -> Probe:
+        return _noted("mul", self, other)
+
+    def __rmul__(self, other: object) -> Probe:
+        return _noted("mul", other, self)
+
+    def __truediv__(self, other: object) -> Probe:
+        return _noted("truediv", self, other)
+
+    def __rtruediv__(self, other: object) -> Probe:
+        return _noted("truediv", other, self)
+
+    def __pow__(self, other: object) -> Probe:
+        return _noted("pow", self, other)
+
+    def __rpow__(self, other: object) -> Probe:
+        return _noted("pow", other, self)
+
+    def __neg__(self) -> Probe:
+        return _noted("neg", self)
+
+    def __pos__(self) -> Probe:
         return self
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Probe:
-        """Accept the operators of numpy numbers; refuse numpy's functions."""
-        if ufunc.__name__ in _OPERATORS:
-            return self
-        raise ModelError(f"{_CONVERSION}.")
+    def __abs__(self) -> Probe:
+        return _noted("abs", self)
 
-    def _same(self, *others: object) -> Probe:
-        return self
+    def __invert__(self) -> Probe:
+        return _noted("invert", self)
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _same
-    __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _same
-    __neg__ = __pos__ = __abs__ = __invert__ = _same
-    __lt__ = __le__ = __gt__ = __ge__ = _same
-    __and__ = __rand__ = __or__ = __ror__ = _same
+    def __lt__(self, other: object) -> Probe:
+        return _noted("lt", self, other)
+
+    def __le__(self, other: object) -> Probe:
+        return _noted("le", self, other)
+
+    def __gt__(self, other: object) -> Probe:
+        return _noted("gt", self, other)
+
+    def __ge__(self, other: object) -> Probe:
+        return _noted("ge", self, other)
+
+    def __and__(self, other: object) -> Probe:
+        return _noted("and_", self, other)
+
+    def __rand__(self, other: object) -> Probe:
+        return _noted("and_", other, self)
+
+    def __or__(self, other: object) -> Probe:
+        return _noted("or_", self, other)
+
+    def __ror__(self, other: object) -> Probe:
+        return _noted("or_", other, self)
 
     def __eq__(self, other: object) -> Probe:  # type: ignore[override]
-        return self
+        return _noted("eq", self, other)
 
     def __ne__(self, other: object) -> Probe:  # type: ignore[override]
-        return self
+        return _noted("ne", self, other)
 
     __hash__ = object.__hash__
 
@@ -73,3 +184,30 @@ class Probe:
         )
 
     __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _refuse_steps
+
+
+def symbol(name: str) -> Probe:
+    """A probe that stands for the time, a state or a parameter."""
+    return Probe("symbol", (), name)
+
+
+def lifted(value: Any) -> Probe:
+    """A probe as it is, a number as a probe of its own."""
+    if isinstance(value, Probe):
+        return value
+    if isinstance(value, np.bool_):
+        value = bool(value)
+    elif type(value) not in (int, float, bool):
+        value = float(value)
+    return Probe("number", (), value)
+
+
+def _noted(operation: str, *operands: Any) -> Probe:
+    return Probe(operation, tuple([lifted(operand) for operand in operands]))
+
+
+def _spelled(payload: str | int | float | bool | None) -> str:
+    """A text that tells apart what computes differently, and nothing else: 2 and 2.0 are equal."""
+    if payload is None or isinstance(payload, (str, bool)):
+        return f"{payload}"
+    return float(payload).hex()

@@ -1,55 +1,59 @@
-"""Which files define a model, and their digest."""
+"""Which files define a model."""
 
 from __future__ import annotations
 
-import hashlib
+import ast
+import importlib.util
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from carsim.model.files import text_of
+from carsim.model.fingerprint import is_library
 from carsim.model.records import RecordType
 
 if TYPE_CHECKING:
     from carsim.model.model import Model
 
-__all__ = ["defining_modules", "source_hash"]
-
-
-def source_hash(model: Model) -> str:
-    """SHA-256 of the files that define a model; see `Model.source_hash`."""
-    digest = hashlib.sha256()
-    for module in defining_modules(model):
-        file = getattr(module, "__file__", None)
-        text = Path(file).read_bytes() if file and Path(file).is_file() else b""
-        digest.update(f"{module.__name__}\0{len(text)}\0".encode())
-        digest.update(text)
-    # A model typed into a console has no file; its declarations are all there is to compare.
-    for field in (*model.states, *model.parameters):
-        digest.update(repr(field).encode())
-    return digest.hexdigest()
+__all__ = ["defining_modules"]
 
 
 def defining_modules(model: Model) -> list[ModuleType]:
     """Modules with equations or declarations of a model, sorted by name.
 
-    These are the modules of its functions and records, and whatever these use from the same
-    package (a published model next door is not among them unless it is imported).
+    These are the modules of its functions and records, and whatever these import, libraries apart
+    (a published model next door is not among them unless it is imported).
     """
     waiting = {module for part in _parts(model) if (module := _module_of(part)) is not None}
-    packages = {module.__name__.partition(".")[0] for module in waiting}
+    package = model.rhs.__module__.partition(".")[0]
     found: dict[str, ModuleType] = {}
     while waiting:
         module = waiting.pop()
-        if module.__name__ in found:
+        if module.__name__ in found or is_library(module.__name__, package):
             continue
         found[module.__name__] = module
+        waiting.update(_imported(module))
         for value in list(vars(module).values()):
             used = value if isinstance(value, ModuleType) else _module_of(value)
-            if used is not None and used.__name__.partition(".")[0] in packages:
+            if used is not None:
                 waiting.add(used)
     return [found[name] for name in sorted(found)]
+
+
+def _imported(module: ModuleType) -> Iterator[ModuleType]:
+    """Modules named by import statements: of a table of values only its file tells the origin."""
+    text = text_of(module)
+    package = getattr(module, "__package__", None) or ""
+    for node in ast.walk(ast.parse(text)) if text is not None else ():
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(relative, package) if node.level else relative
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        yield from (sys.modules[name] for name in names if name in sys.modules)
 
 
 def _parts(model: Model) -> Iterator[Any]:

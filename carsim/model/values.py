@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carsim.errors import ModelError, ScenarioError, unknown
 from carsim.model.fields import ParameterField
+from carsim.model.recording import Recording
 from carsim.model.records import Record
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ def initial_state(
             f"expected (n, {len(model.parameters)})."
         )
     n = len(table)
+    if model.recorded_start is not None:
+        return _replayed(model, model.recorded_start, table)
     if model.initialise is None:
         if model.initial is None:
             states = np.tile([field.initial for field in model.states], (n, 1))
@@ -163,6 +166,20 @@ def initial_state(
                 "not computed. Declare it with computed(...), or return it as it came."
             )
     return states, filled
+
+
+def _replayed(
+    model: Model, start: Recording, table: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Initial states as `initial` or `initialise` computed them when the model was built."""
+    with np.errstate(all="ignore"):
+        leaves = start.replay(_columns(table))
+    states = np.empty((len(table), len(model.states)))
+    for index in range(len(model.states)):
+        states[:, index] = leaves[index]
+    for index, leaf in enumerate(leaves[len(model.states) :]):
+        table[:, index] = leaf
+    return states, table
 
 
 def _columns(table: NDArray[np.float64]) -> list[NDArray[np.float64]]:

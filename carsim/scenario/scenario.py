@@ -15,8 +15,10 @@ from carsim.errors import ScenarioError
 from carsim.guidelines import Criterion, Definition
 from carsim.metrics import METRICS, Metric
 from carsim.model import Model
+from carsim.model.files import found_again
+from carsim.model.identity import few, stored_differences
 from carsim.population import DISTRIBUTIONS, Component, Mixture, Population
-from carsim.registry import list_models, load_model
+from carsim.registry import load_model, place_to_store
 from carsim.scenario import validate
 from carsim.scenario.encoding import decode, encode
 from carsim.scenario.replace import replaced
@@ -171,14 +173,14 @@ class Scenario:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scenario):
             return NotImplemented
-        return self.model is other.model and self._encoded() == other._encoded()
+        return self.model.hash == other.model.hash and self._encoded() == other._encoded()
 
     def __hash__(self) -> int:
         return hash((self.model.name, self.start, self.variants, tuple(self.therapy)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A worker loads the model by its name; functions of a model file do not pickle.
-        return Scenario.from_dict, (self.to_dict(),)
+        # The model says itself where another process finds it, and what it must be there.
+        return _received, (self.model, self._encoded())
 
     @property
     def _size(self) -> int | None:
@@ -282,14 +284,13 @@ class Scenario:
         Returns
         -------
         dict
-            Numbers keep all their bits; the model is stored by name (by file if it is not
-            installed) and by the hash of its source.
+            Numbers keep all their bits; the model is stored by name, by where it is found (the
+            path of a file, or the name of a module), by its hash, and by its parts, so that what
+            has changed can be said later.
         """
         model = self.model
-        stored = {"name": model.name, "hash": model.source_hash()}
-        if model.name not in list_models():
-            stored["file"] = model.file
-        return {"model": stored, **self._encoded()}
+        stored: dict[str, Any] = {"name": model.name, "hash": model.hash, **place_to_store(model)}
+        return {"model": {**stored, "parts": dict(model.parts)}, **self._encoded()}
 
     def to_json(self) -> str:
         """Return `to_dict` as text."""
@@ -304,24 +305,37 @@ class Scenario:
         data : mapping
             Result of `to_dict`.
         model : Model, optional
-            Model to use in place of the stored name, even if its source has changed.
+            Model to use in place of the stored one, even if it is another.
 
         Raises
         ------
         ScenarioError
-            The model's source is not the one that was stored.
+            The model is not the one that was stored; the message says what has changed.
         """
         given = {name: decode(value, _CLASSES) for name, value in data.items() if name != "model"}
         return cls(model=_stored_model(data["model"]) if model is None else model, **given)
 
 
-def _stored_model(stored: Mapping[str, str]) -> Model:
+def _received(model: Model, encoded: Mapping[str, Any]) -> Scenario:
+    """Build a scenario that another process has sent."""
+    return Scenario(model, **{name: decode(value, _CLASSES) for name, value in encoded.items()})
+
+
+def _stored_model(stored: Mapping[str, Any]) -> Model:
     name = stored["name"]
-    model = load_model(stored.get("file", name))
-    if model.source_hash() != stored["hash"]:
+    place = {key: stored[key] for key in ("module", "file") if key in stored}
+    if "file" in place and not place["file"].endswith(".py"):
         raise ScenarioError(
-            f"model {name!r} has changed since this scenario was stored: running it again may "
-            f"give other numbers. To use it all the same, pass model=load_model({name!r})."
+            f"model {name!r} was typed in when this scenario was stored, and is in no file "
+            f"({place['file']}). Build it again, and pass it with model=."
+        )
+    model: Model = found_again(place, stored["hash"]) if place else load_model(name)
+    changed = stored_differences(stored, model)
+    if changed:
+        raise ScenarioError(
+            f"model {name!r} has changed since this scenario was stored: {few(changed)}. Running "
+            "it again would give other numbers. To use it all the same, pass "
+            f"model=load_model({(place.get('file') or place.get('module') or name)!r})."
         )
     return model
 

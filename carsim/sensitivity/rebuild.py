@@ -35,7 +35,7 @@ def rebuild_study(
     attributes : mapping
         ``result.attrs``.
     model : Model, optional
-        Model to use in place of the stored name, even if its source has changed.
+        Model to use in place of the stored name, even if it is another one.
     endpoints : mapping of str to type, optional
         Classes of endpoints that do not come from carsim, by their names.
 

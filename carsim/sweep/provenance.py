@@ -6,12 +6,12 @@ import datetime as dt
 import importlib.metadata
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from carsim._version import __version__
 from carsim.engine.status import Status
 from carsim.model import Cited, Model
+from carsim.model.files import text_of
 from carsim.model.source import defining_modules
 from carsim.sweep.sweep import Sweep
 
@@ -33,7 +33,7 @@ def provenance(sweep: Sweep) -> dict[str, Any]:
         "title": sweep.title or f"Sweep of {model.name}",
         "carsim_version": __version__,
         "model": model.name,
-        "model_hash": model.source_hash(),
+        "model_hash": model.hash,
         "model_reference": model.reference,
         "references": " ".join(dict.fromkeys(cited)),
         "scenario": scenario.to_json(),
@@ -51,7 +51,7 @@ def provenance(sweep: Sweep) -> dict[str, Any]:
 
 
 def model_files(model: Model) -> dict[str, bytes]:
-    """Files that define a model, by path inside the packages they come from.
+    """Files that define a model, as they were loaded, by path inside their packages.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ def model_files(model: Model) -> dict[str, bytes]:
     """
     found = {}
     for module in defining_modules(model):
-        file = getattr(module, "__file__", None)
-        if file and Path(file).is_file():
+        source = text_of(module)
+        if source is not None:
             package = module.__name__.split(".")
             name = "__init__.py" if hasattr(module, "__path__") else f"{package.pop()}.py"
-            found["/".join((*package, name))] = Path(file).read_bytes()
+            found["/".join((*package, name))] = source
     return found
 
 

@@ -154,17 +154,14 @@ def start_derivatives(model: Model, p: NDArray[np.float64]) -> StartDerivatives 
         float("nan") if field.computed else symbol
         for field, symbol in zip(model.parameters, symbols, strict=True)
     ]
+    if model.recorded_start is None:
+        return None
     try:
-        if model.initialise is not None:
-            record, filled = model.initialise(model.parameter_record(given))
-            values = [graph.lift(leaf) for leaf in filled._leaves()]
-        else:
-            assert model.initial is not None
-            record, values = model.initial(model.parameter_record(symbols)), list(symbols)
-        states = [graph.lift(leaf) for leaf in record._leaves()]
+        leaves = [graph.lift(leaf) for leaf in model.recorded_start.replay(given)]
     # The functions were written for arrays: whatever they do with symbols, it need not work.
     except (ArithmeticError, AttributeError, ModelError, ScenarioError, TypeError, ValueError):
         return None
+    states, values = leaves[: len(model.states)], leaves[len(model.states) :] or symbols
     numbers = {symbol.index: value for symbol, value in zip(symbols, p, strict=True)}
     found = np.array([evaluate([*states, *values], numbers)], dtype=np.float64)[0]
     unset = np.where([field.computed for field in model.parameters], np.nan, p)

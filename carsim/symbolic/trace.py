@@ -116,7 +116,7 @@ def trace(
     integrals: Sequence[str] = (),
     graph: Graph | None = None,
 ) -> Trace:
-    """Call a model's equations with symbols.
+    """Compute a model's equations, as they were when it was built, with symbols.
 
     Parameters
     ----------
@@ -139,13 +139,13 @@ def trace(
     states = tuple(graph.symbol(f"y.{name}") for name in model.state_names)
     parameters = tuple(graph.symbol(f"p.{name}") for name in model.parameter_names)
     moving = {name: graph.symbol(f"y.{name}") for name in driven}
-    y = model.state_record(states)
-    p = model.parameter_record(
+    given = (
         moving.get(name, symbol)
         for name, symbol in zip(model.parameter_names, parameters, strict=True)
     )
-    derivatives = tuple(graph.lift(f) for f in model.flatten(model.rhs(time, y, p)))
-    observables = tuple(graph.lift(o.function(time, y, p)) for o in model.observables)
+    results = [graph.lift(value) for value in model.equations.replay((time, *states, *given))]
+    derivatives = tuple(results[: len(states)])
+    observables = tuple(results[len(states) :])
     outputs = {
         "": graph.one,
         **dict(zip(model.state_names, states, strict=True)),

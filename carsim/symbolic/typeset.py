@@ -76,8 +76,11 @@ class Printer:
     @classmethod
     def of(cls, model: Model) -> Printer:
         """A printer for the equations of a model."""
+        traced = trace(model)
         with remembered(model.rhs) as names:
-            traced = trace(model)
+            # Equal operations are one node, so that what has a name here is found in the trace.
+            y = model.state_record(traced.states)
+            model.rhs(traced.time, y, model.parameter_record(traced.parameters))
         printer = cls(traced, {})
         taken: set[str] = set()
         names_by_symbol = zip(

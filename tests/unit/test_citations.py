@@ -171,7 +171,7 @@ def test_the_words_of_a_paper_come_from_the_model_that_has_them() -> None:
 def test_a_changed_model_is_said(model: carsim.Model) -> None:
     result = carsim.simulate("stein_2019", stop=1.0)
     attributes = dict(result.attrs)
-    hashed = carsim.load_model("stein_2019").source_hash()
+    hashed = carsim.load_model("stein_2019").hash
     attributes["scenario"] = attributes["scenario"].replace(hashed, "0" * 64)
     found = carsim.cite(xr.Dataset(attrs=attributes))
     assert "has changed since this result was made" in str(found)

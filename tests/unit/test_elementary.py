@@ -17,7 +17,6 @@ from carsim.engine.pack import WIDTH, load, store
 
 Array = NDArray[np.float64]
 
-UNCACHED: dict[str, Any] = {**OPTIONS, "cache": False}
 FORMS = ("float", "pack")
 
 
@@ -25,22 +24,22 @@ FORMS = ("float", "pack")
 def compiled() -> dict[tuple[str, str], Any]:
     """Loops over arrays, one for each function and type."""
 
-    @numba.njit(**UNCACHED)
+    @numba.njit(**OPTIONS)
     def exp_of_floats(x: Array, out: Array) -> None:
         for i in range(len(x)):
             out[i] = exp(x[i])
 
-    @numba.njit(**UNCACHED)
+    @numba.njit(**OPTIONS)
     def log_of_floats(x: Array, out: Array) -> None:
         for i in range(len(x)):
             out[i] = log(x[i])
 
-    @numba.njit(**UNCACHED)
+    @numba.njit(**OPTIONS)
     def exp_of_packs(x: Array, out: Array) -> None:
         for i in range(0, len(x), WIDTH):
             store(out, i, exp(load(x, i)))
 
-    @numba.njit(**UNCACHED)
+    @numba.njit(**OPTIONS)
     def log_of_packs(x: Array, out: Array) -> None:
         for i in range(0, len(x), WIDTH):
             store(out, i, log(load(x, i)))

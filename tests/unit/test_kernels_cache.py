@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 from numba.core import caching
 
 from carsim._version import __version__
-from carsim.engine.jit import kernel
+from carsim.engine import jit
+from carsim.engine.jit import digest_of_folder, engine_digest, kernel
 from carsim.engine.signatures import DERIVE
+from carsim.kernels import cache
 from carsim.kernels.cache import ENVIRONMENT, cache_directory, load_generated
 
 TEXT = '''"""A kernel that writes seven times the number of lanes."""
@@ -47,7 +50,8 @@ def files(folder: Path, suffix: str) -> list[Path]:
 
 def test_the_environment_says_where(folder: Path, tmp_path: Path) -> None:
     """One folder for each version of carsim and numba, so that an update never reads old code."""
-    assert folder == tmp_path / "kernels" / f"carsim-{__version__}-numba-{numba.__version__}"
+    name = f"carsim-{__version__}-{engine_digest()}-numba-{numba.__version__}"
+    assert folder == tmp_path / "kernels" / name
     module = load_generated("seven", TEXT)
     assert value(module) == 21.0
     assert Path(str(module.__file__)) == folder / "seven.py"
@@ -173,3 +177,45 @@ def test_two_processes_at_the_same_time(folder: Path) -> None:
         assert out.strip() == "21.0", error
     assert value(load_generated("seven", TEXT)) == 21.0
     assert not files(folder, ".tmp")
+
+
+def test_two_checkouts_of_one_version_do_not_share_kernels(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Generated kernels inline the engine, and numba's own index sees their file only."""
+    first = load_generated("seven", TEXT)
+    assert str(first.__file__).startswith(str(folder))
+    monkeypatch.setattr(cache, "engine_digest", lambda: "0123456789ab")
+    assert cache_directory() != folder
+    second = load_generated("seven", TEXT)
+    assert str(second.__file__).startswith(str(cache_directory()))
+    assert sum(second.derive.stats.cache_hits.values()) == 0
+
+
+def test_an_edited_engine_is_compiled_anew_whatever_the_times_say(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a folder that did not move; what was compiled before is removed."""
+    load_generated("seven", TEXT)
+    again = load_generated("seven", TEXT)
+    assert sum(again.derive.stats.cache_hits.values()) == 1
+    old = files(folder, ".nbc")
+    monkeypatch.setattr(jit, "engine_digest", lambda: "0123456789ab")
+    edited = load_generated("seven", TEXT)
+    assert sum(edited.derive.stats.cache_hits.values()) == 0
+    assert value(edited) == 21.0
+    (new,) = files(folder, ".nbc")
+    assert [new] != old
+
+
+def test_the_digest_is_of_what_the_engine_says(tmp_path: Path) -> None:
+    """Of every file, so that one that is edited with its old time of change is noticed."""
+    for path in Path(jit.__file__).parent.glob("*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    copied = digest_of_folder(tmp_path)
+    assert copied == engine_digest()
+    pack = tmp_path / "pack.py"
+    before = pack.stat()
+    pack.write_text(pack.read_text().replace("WIDTH = 8", "WIDTH = 4"))
+    os.utime(pack, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert digest_of_folder(tmp_path) != copied

@@ -464,12 +464,12 @@ MODEL = Model("file", rhs, Y, P)
 def test_the_digest_changes_with_the_file(tmp_path: Path) -> None:
     file = tmp_path / "file.py"
     file.write_text(FILE)
-    first = load_model(str(file)).source_hash()
+    first = load_model(str(file)).hash
     assert len(first) == 64
-    assert load_model(str(file)).source_hash() == first
+    assert load_model(str(file)).hash == first
     file.write_text(FILE.replace("-p.k", "-2.0 * p.k"))
-    assert load_model(str(file)).source_hash() != first
-    assert MODEL.source_hash() != first
+    assert load_model(str(file)).hash != first
+    assert MODEL.hash != first
 
 
 def test_the_area_is_a_text() -> None:

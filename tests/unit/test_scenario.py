@@ -259,7 +259,7 @@ def test_changed_model_is_noticed_unless_it_is_given() -> None:
 
 def test_stored_installed_model_carries_no_path() -> None:
     stored = Scenario("stein_2019", stop=1.0).to_dict()  # type: ignore[arg-type]
-    assert sorted(stored["model"]) == ["hash", "name"]
+    assert sorted(stored["model"]) == ["hash", "name", "parts"]
 
 
 def test_description_says_what_is_simulated() -> None:

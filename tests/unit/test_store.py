@@ -200,7 +200,7 @@ def test_a_changed_model_is_a_difference(model: Model, tmp_path: Path) -> None:
     shutil.copy(FILE, file)
     run_to_store(make(carsim.load_model(str(file))), tmp_path / "s")
     file.write_text(file.read_text().replace("parameter(1.5,", "parameter(1.6,"))
-    with pytest.raises(ScenarioError, match="files of model 'one_compartment' have changed"):
+    with pytest.raises(ScenarioError, match=r"parameter 'ka': default 1\.5 -> 1\.6"):
         run_to_store(make(carsim.load_model(str(file))), tmp_path / "s", resume=True)
 
 
@@ -392,9 +392,10 @@ def test_a_rerun_gives_the_same_bits_or_says_where_not(model: Model, tmp_path: P
     assert again.digest == read_status(store).digest
     assert again.different == ()
     file.write_text(file.read_text().replace('"1/day", "absorption"', '"1/day", "uptake"'))
-    with pytest.raises(ScenarioError, match="has changed since"):
-        rerun(store)
+    assert rerun(store).same  # words are no part of the model's hash
     file.write_text(file.read_text().replace("parameter(1.5,", "parameter(1.6,"))
+    with pytest.raises(ScenarioError, match=r"has changed since .* 'ka': default 1\.5 -> 1\.6"):
+        rerun(store)
     other = rerun(store, model=carsim.load_model(str(file)))
     assert not other.same
     assert other.different == tuple(range(6))

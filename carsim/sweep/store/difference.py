@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from carsim.model import Model
+from carsim.model.identity import stored_differences
 from carsim.sweep.provenance import provenance
 from carsim.sweep.sweep import Sweep
 
@@ -25,16 +27,24 @@ def differences(stored: Mapping[str, Any], sweep: Sweep) -> list[str]:
     now = provenance(sweep)
     found = []
     for attribute in ("scenario", "sweep"):
-        before = dict(_flat(json.loads(stored[attribute])))
-        after = dict(_flat(json.loads(now[attribute])))
+        old_values, new_values = json.loads(stored[attribute]), json.loads(now[attribute])
+        if attribute == "scenario":
+            # Where a model is found does not matter, what it computes does.
+            found += _of_models(old_values.pop("model"), sweep.scenario.model)
+            del new_values["model"]
+        before, after = dict(_flat(old_values)), dict(_flat(new_values))
         for path in dict.fromkeys((*before, *after)):
             old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
             # The words of a title do not change a number.
-            if old != new and path not in ("title", "model.hash", "model.file"):
+            if old != new and path != "title":
                 found.append(f"{path or attribute}: {_shown(old)} -> {_shown(new)}")
-    if stored["model_hash"] != now["model_hash"]:
-        found.append(f"the files of model '{now['model']}' have changed")
     return found
+
+
+def _of_models(stored: Mapping[str, Any], model: Model) -> list[str]:
+    if stored["name"] != model.name:
+        return [f"model: {stored['name']} -> {model.name}"]
+    return [f"model {model.name!r}: {each}" for each in stored_differences(stored, model)]
 
 
 def changed_versions(stored: Mapping[str, Any], sweep: Sweep) -> str:

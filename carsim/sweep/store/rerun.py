@@ -59,7 +59,7 @@ def rerun(
     folder : path
         Folder of the store.
     model : Model, optional
-        Model to use in place of the stored name, even if its source has changed.
+        Model to use in place of the stored name, even if it is another one.
     progress : callable, optional
         Called with (trajectories done, trajectories).
 

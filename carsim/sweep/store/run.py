@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from carsim.errors import CarsimError, ScenarioError
+from carsim.model.identity import few
 from carsim.progress import Progress, counted_from
 from carsim.sweep.block import compute_block
 from carsim.sweep.cost import estimate
@@ -28,8 +29,6 @@ from carsim.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     import xarray as xr
-
-MOST_DIFFERENCES = 8
 
 
 class Workers(Protocol):
@@ -167,12 +166,9 @@ def _opened(
     attributes = folders.attributes_of(folder)
     changed = differences(attributes, sweep)
     if changed:
-        shown = "; ".join(changed[:MOST_DIFFERENCES])
-        more = len(changed) - MOST_DIFFERENCES
         raise ScenarioError(
-            f"{folder}: was begun with another sweep: {shown}"
-            + (f"; and {more} more" if more > 0 else "")
-            + ". Restore what was changed, or choose another folder."
+            f"{folder}: was begun with another sweep: {few(changed)}. Restore what was changed, or "
+            "choose another folder."
         )
     versions = changed_versions(attributes, sweep)
     if versions:
