@@ -177,11 +177,13 @@ SIZES = (
 
 
 @inner
-def _make_lanes(sizes: IntArray, n_parameters: int, therapy: Therapy) -> Lanes:
+def _make_lanes(sizes: IntArray, n_parameters: int, atol_scale: float, therapy: Therapy) -> Lanes:
     """Make room for the patients in the lanes of one thread."""
     n = sizes[_LANES]
+    p = np.ones(sizes[_N_ALL_PARAMETERS] * n)
+    p[n_parameters * n : (n_parameters + 1) * n] = atol_scale
     return Lanes(
-        np.ones(sizes[_N_ALL_PARAMETERS] * n),
+        p,
         np.ones(n_parameters * n),
         np.zeros((N_NUMBERS, n)),
         np.zeros((N_FLAGS, n), dtype=np.int64),
@@ -290,6 +292,7 @@ def drive(
     dense: FloatArray,
     rtol: float,
     max_step: float,
+    atol_scale: float,
     atol: FloatArray,
     floors: FloatArray,
     inclusive: IntArray,
@@ -314,7 +317,7 @@ def drive(
     reducing = sizes[_REDUCING] != 0
     observing = sizes[_OBSERVING] != 0
     pools = sizes[_POOLS] != 0
-    lanes = _make_lanes(sizes, patients.parameters.shape[1], therapy)
+    lanes = _make_lanes(sizes, patients.parameters.shape[1], atol_scale, therapy)
     p, numbers, flags = lanes.p, lanes.numbers, lanes.flags
     vectors = lanes.vectors
     values = np.zeros((N_VALUES, sizes[_N_VALUES] * n))
@@ -326,7 +329,7 @@ def drive(
     factors = np.zeros(sizes[_N_FACTORS] * n)
     before = np.zeros(size)
     slopes = np.zeros(2 * len(inclusive) * n)
-    first_mode = patients.parameters.shape[1]
+    first_mode = patients.parameters.shape[1] + 1
 
     alive = 0
     delicate = False
@@ -625,6 +628,7 @@ DRIVE = types.void(
     MATRIX,
     MATRIX,
     MATRIX,
+    NUMBER,
     NUMBER,
     NUMBER,
     VECTOR,

@@ -69,6 +69,7 @@ def integrate(
     method: str = "rodas5p",
     rtol: float,
     atol: FloatArray,
+    atol_scale: float = 1.0,
     floors: FloatArray | None = None,
     max_step: float = np.inf,
     stops: Stops | None = None,
@@ -101,6 +102,8 @@ def integrate(
         Relative tolerance.
     atol : float64 array, shape (n_states,)
         Absolute tolerance of each state.
+    atol_scale : float
+        Factor on all of these.
     floors : float64 array, shape (n_states,), optional
         A state that falls through a positive floor is set to zero, as an event. A floor of zero
         is a pool that must not turn negative, see `carsim.engine.pools`. -inf for a signed state.
@@ -231,7 +234,8 @@ def integrate(
         _own(np.pad(tableau.dense, ((0, 0), (0, -tableau.stages % 4)))),
         float(rtol),
         float(max_step),
-        _floats(atol),
+        float(atol_scale),
+        _floats(atol) * float(atol_scale),
         lowest,
         np.array(program.inclusive, dtype=np.int64),
         patients,

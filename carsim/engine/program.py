@@ -24,14 +24,14 @@ class Program:
     n_states, n_parameters, n_observables : int
         As the model declares them.
     n_derived : int
-        Functions of parameters only, stored behind the parameters and the modes.
+        Functions of parameters only, stored last.
     n_leaves : int
         Values that `observe` gives behind the observables.
     leaves : tuple of tuple of int
         By observable, which of what `observe` gives changes its sign where it has a kink or jumps.
     inclusive : tuple of bool
-        By switch, whether it holds where it changes; `inclusive` also says how many there are.
-        Their modes are stored behind the parameters.
+        By switch, whether it holds where it changes. Their modes are stored behind the parameters
+        and the factor on the tolerances.
     n_jacobian, n_factors : int
         Structurally nonzero entries of the Jacobian and of its LU factors.
     autonomous : bool
@@ -62,8 +62,8 @@ class Program:
 
     @property
     def n_all_parameters(self) -> int:
-        """Parameters, modes and functions of parameters."""
-        return self.n_parameters + len(self.inclusive) + self.n_derived
+        """Parameters, factor on the tolerances, modes and functions of parameters."""
+        return self.n_parameters + 1 + len(self.inclusive) + self.n_derived
 
     def evaluate_rhs(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
         """The derivatives at many points, shape (n, n_states).
@@ -97,7 +97,7 @@ class Program:
             self.switch(self.lanes, times, states.reshape(-1), flat, found.reshape(-1))
             gap = found[2 * number] + found[2 * number + 1] * times
             holds = gap <= 0.0 if inclusive else gap < 0.0
-            parameters[self.n_parameters + number] = holds
+            parameters[self.n_parameters + 1 + number] = holds
 
     def _evaluate(
         self, kernel: Kernel, n_out: int, t: FloatArray, y: FloatArray, p: FloatArray

@@ -125,13 +125,15 @@ class _Layout:
         self.locations: dict[int, Place] = {trace.time.index: ("t", 0)}
         for i, symbol in enumerate(trace.states):
             self.locations[symbol.index] = ("y", i)
-        self.parameters = frozenset(p.index for p in trace.parameters)
+        self.parameters = frozenset(p.index for p in (*trace.parameters, trace.tolerance))
         for i, symbol in enumerate(trace.parameters):
             self.locations[symbol.index] = ("p", i)
+        n = len(trace.parameters)
+        self.locations[trace.tolerance.index] = ("p", n)
         # Modes are kept by the engine, so no function of them is one of parameters only.
-        self._first = len(trace.parameters) + len(trace.switches)
         for i, switch in enumerate(trace.switches):
-            self.locations[switch.mode.index] = ("p", len(trace.parameters) + i)
+            self.locations[switch.mode.index] = ("p", n + 1 + i)
+        self._first = n + 1 + len(trace.switches)
         self.derived: dict[int, Expression] = {}
         self._lowered: dict[int, Expression] = {}
         self._storing = True

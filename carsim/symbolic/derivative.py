@@ -30,11 +30,11 @@ class Floors:
     Parameters
     ----------
     graph : Graph
-    tolerances : mapping of int to float
+    tolerances : mapping of int to Expression
         Absolute tolerance of each state, by the index of its symbol.
     """
 
-    def __init__(self, graph: Graph, tolerances: Mapping[int, float]) -> None:
+    def __init__(self, graph: Graph, tolerances: Mapping[int, Expression]) -> None:
         self.tolerances = tolerances
         self.found: dict[tuple[int, int], Expression] = {}
         self._known: dict[int, Expression] = {}
@@ -54,7 +54,7 @@ class Floors:
             known = graph.zero
             for index in sorted(graph.depends_on(node) & self.tolerances.keys()):
                 slope = derivative(node, graph.nodes[index], self)
-                known = known + self.tolerances[index] * KNOWN_TO * abs(slope)
+                known = known + KNOWN_TO * self.tolerances[index] * abs(slope)
             self._known[node.index] = known
         return self._known[node.index]
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from carsim.model import Model
 
 
+TOLERANCE = "tolerance"
+
+
 @dataclass(frozen=True)
 class Switch:
     """When a comparison of the time with functions of parameters holds.
@@ -50,8 +53,9 @@ class Trace:
         The right-hand side, by state.
     observables : tuple of Expression
         By observable.
-    tolerances : mapping of int to float
-        Absolute tolerance of each state of the model, by the index of its symbol.
+    tolerances : mapping of int to Expression
+        Absolute tolerance of each state of the model, by the index of its symbol: its own times
+        `tolerance`.
     switches : tuple of Switch
         Comparisons of the time that are numbers here, see `carsim.symbolic.switches`.
     """
@@ -62,8 +66,13 @@ class Trace:
     parameters: tuple[Expression, ...]
     derivatives: tuple[Expression, ...]
     observables: tuple[Expression, ...]
-    tolerances: Mapping[int, float] = field(default_factory=dict)
+    tolerances: Mapping[int, Expression] = field(default_factory=dict)
     switches: tuple[Switch, ...] = ()
+
+    @property
+    def tolerance(self) -> Expression:
+        """Factor on all absolute tolerances, a number of the solver."""
+        return self.graph.symbol(TOLERANCE)
 
     @cached_property
     def jacobian(self) -> dict[tuple[int, int], Expression]:
@@ -162,7 +171,10 @@ def trace(
         parameters,
         (*derivatives, *(graph.zero for _ in moving), *(outputs[name] for name in integrals)),
         observables,
-        {s.index: field.atol for s, field in zip(states, model.states, strict=True)},
+        {
+            symbol.index: field.atol * graph.symbol(TOLERANCE)
+            for symbol, field in zip(states, model.states, strict=True)
+        },
     )
 
 
