@@ -60,7 +60,8 @@ def test_a_pool_that_its_root_empties_can_be_filled_again(method: str) -> None:
     )  # fmt: skip
     right = [0.25, 0.0, 0.0, filled(5.0, 1.0, 0.5)]
     assert right[-1] == pytest.approx(0.938665, abs=1e-6)
-    np.testing.assert_allclose(result.emptied, right, rtol=1e-5, atol=5e-6)
+    # At the very time it is empty the curve has a kink inside a step.
+    np.testing.assert_allclose(result.emptied, right, rtol=1e-5, atol=[1e-6, 2e-5, 1e-6, 5e-6])
 
 
 @each_method
