@@ -315,7 +315,8 @@ class _Search:
         self.searching = np.ones(n, dtype=np.bool_)
         self.found = np.zeros(n, dtype=np.bool_)
         _, largest = self._carried(np.arange(n), self.x[:, None])
-        self.size = self.first = _known(largest[:, 0], self.size)
+        self.size = _known(largest[:, 0], self.size)
+        self.first, self.shortest = self.size.copy(), self.length.copy()
 
     def run(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Steady states, shape (n, m), and whether there is none because the states only grow."""
@@ -412,6 +413,7 @@ class _Search:
         longer = rows[self.constant[rows] & (reached >= LENGTHEN)]
         self.length[longer] *= 2.0**LENGTHEN
         self.most[longer] -= LENGTHEN
+        self.searching[rows[self.length[rows] > 2.0**MOST_DOUBLINGS * self.shortest[rows]]] = False
 
     def _allowed(self, x: FloatArray) -> FloatArray:
         return np.where(self.interval.signed | ~(x < 0.0), x, 0.0)
