@@ -33,9 +33,9 @@ RTOL = np.array([1e-10, 1e-12, 1e-13])
 again with that if it does not pass."""
 RESOLVED = 1e-3
 """Absolute tolerance of a state, as a part of the relative one times its size."""
-CLOSE = 1e-8
+CLOSE = 1e-10
 """Part of the states that all further intervals may still change where a state is found,"""
-TESTED = np.array([1e-7, 1e-6])
+TESTED = np.array([1e-9, 1e-6])
 """and where it is tested. With the finest tolerances rounding may be all that is left."""
 ENTERING = 1e-6
 """Part of what enters that one interval may change."""
