@@ -95,7 +95,9 @@ def _no_steady_state(prepared: Prepared, patient: int, time: float) -> str:
     missing = next(each for each in unsteady if each.time[0] == time)
     why = "no steady state was found that the regimen leads to from empty states"
     if missing.growing[0]:
-        why = "as much enters in an interval as can leave, or more, so that there is no steady state"
+        why = (
+            "as much enters in an interval as can leave, or more, so that there is no steady state"
+        )
     return (
         f"therapy.{missing.item}: {why}. Lower the dose or lengthen the interval; or leave "
         f"steady_state out, and let a run-up of doses lead to the state that is meant"

@@ -1,7 +1,7 @@
 """What many repetitions of one interval do to a state, extrapolated from a few.
 
 Near a state x the interval is taken for affine: it adds a change g to x, and its slopes J carry a
-difference to J times that difference. N further intervals then move x by (1 + J + ... + J^(N - 1)) g
+difference to J times that difference. N further intervals then move x by (1 + ... + J^(N - 1)) g
 and leave the change J^N g. N is a power of two, so that the sums follow by doubling; N = 1 is the
 interval itself, and the largest N is Newton's step where the changes fade, but leads away where
 they do not.

@@ -429,7 +429,8 @@ class _Search:
             small &= np.abs(_moved(total, change)) <= limit[:, None] * size
             memory = _moved(np.abs(total), size)
             small &= (memory <= LONGEST_MEMORY * size) | (size == 0.0)
-        return small.all(axis=1)
+        there: NDArray[np.bool_] = small.all(axis=1)
+        return there
 
     def _test(self, rows: NDArray[np.int64], total: FloatArray) -> None:
         """Carry what was found over an interval with the next finer tolerance."""

@@ -70,9 +70,7 @@ def test_random_doses_below_and_beyond_the_capacity() -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(
-    st.floats(-9.0, 3.0), st.floats(0.05, 20.0), st.floats(0.01, 1.5).filter(lambda r: r != 1.0)
-)
+@given(st.floats(-9.0, 3.0), st.floats(0.05, 20.0), st.floats(0.01, 1.5).filter(lambda r: r != 1.0))
 def test_any_dose(decade: float, half: float, share: float) -> None:
     capacity = np.array([10.0**decade])
     found, status = start(daily(share * capacity), V=capacity, K=half * capacity)
