@@ -164,7 +164,7 @@ def solve(
     """
     solver = prepared.scenario.solver
     block = prepared.block(first, last)
-    return integrate(
+    trajectories = integrate(
         compile_model(
             prepared.model,
             driven=prepared.sources.driven,
@@ -193,6 +193,13 @@ def solve(
         progress=progress,
         cancelled=cancel,
     )
+    for missing in block.therapy.unsteady:
+        # Who was given it by name, and not who had stopped before or was spared it by a rule.
+        status = trajectories.status[missing.patients]
+        here = trajectories.final_time[missing.patients] == missing.time
+        met = missing.patients[here & (status != Status.SUCCESS)]
+        trajectories.status[met] = Status.NO_STEADY_STATE
+    return trajectories
 
 
 def solve_all(

@@ -70,7 +70,6 @@ def compiled(
     y0: Array,
     start: float,
     stop: float,
-    atol: Array,
 ) -> Compiled:
     """Compile a therapy for patients who all are patient 0, with other parameters.
 
@@ -84,12 +83,10 @@ def compiled(
         Parameters and initial states.
     start, stop : float
         Span of the simulation.
-    atol : float64 array, shape (n_states,)
-        Absolute tolerances.
     """
     people = People(p, y0, np.zeros(len(p), dtype=np.int64))
     sources = Sources.of(model, items)
-    steady = solver(model, y0, atol)
+    steady = solver(model, y0)
     return compile_therapy(model, items, people, start, stop, sources, steady)
 
 

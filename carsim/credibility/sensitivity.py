@@ -230,8 +230,7 @@ class _Sensitivity:
 
     def _compiled(self, p: Array, y0: Array) -> Compiled:
         """The therapy of patients with these parameters and initial states."""
-        atol = self.atol[: self.own]
-        return compiled(self.model, self.scenario.items, p, y0, self.start, self.stop, atol)
+        return compiled(self.model, self.scenario.items, p, y0, self.start, self.stop)
 
     def _scale(self, k: int) -> float:
         if self.x[k] != 0.0:

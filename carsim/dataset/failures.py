@@ -68,6 +68,13 @@ def describe_failure(prepared: Prepared, trajectories: Trajectories, patient: in
     stop = prepared.scenario.stop
     end = float(stop[patient]) if isinstance(stop, np.ndarray) else stop
     who = f"patient {int(prepared.patients[patient])} " if prepared.scenario.is_ensemble else ""
+    if status == Status.NO_STEADY_STATE:
+        words = [
+            f"{model.name}: {who}stopped at t = {time:.6g} {model.time_unit} of {end:g}: "
+            f"{_no_steady_state(prepared, patient, time)}.",
+            *_suspects(model, prepared.p[patient]),
+        ]
+        return " ".join(words)
     return " ".join(
         [
             f"{model.name}: {who}stopped at t = {time:.6g} {model.time_unit} of {end:g}: "
@@ -80,6 +87,21 @@ def describe_failure(prepared: Prepared, trajectories: Trajectories, patient: in
             *_suspects(model, prepared.p[patient]),
             _equations(model, time, y, prepared.p[patient]),
         ]
+    )
+
+
+def _no_steady_state(prepared: Prepared, patient: int, time: float) -> str:
+    """Whose steady state there is none of, why, and what to do."""
+    unsteady = prepared.block(patient, patient + 1).therapy.unsteady
+    missing = next(each for each in unsteady if each.time[0] == time)
+    why = "no steady state was found that the regimen leads to from empty states"
+    if missing.growing[0]:
+        why = (
+            "as much enters in an interval as can leave, or more, so that there is no steady state"
+        )
+    return (
+        f"therapy.{missing.item}: {why}. Lower the dose or lengthen the interval; or leave "
+        f"steady_state out, and let a run-up of doses lead to the state that is meant"
     )
 
 

@@ -15,6 +15,7 @@ class Status(IntEnum):
     NON_FINITE = 3
     EVENT_LIMIT = 4
     CANCELLED = 5
+    NO_STEADY_STATE = 6
 
 
 MEANING: dict[int, str] = {
@@ -29,4 +30,6 @@ MEANING: dict[int, str] = {
     Status.EVENT_LIMIT: "fired more events at one instant than can be meant; look for two events "
     "that trigger each other",
     Status.CANCELLED: "was interrupted",
+    Status.NO_STEADY_STATE: "has no steady state of what is dosed; lower the dose or lengthen the "
+    "interval, or give the doses themselves, without steady_state",
 }

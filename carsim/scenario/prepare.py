@@ -149,7 +149,7 @@ class Prepared:
         own = self.y0[part, :n_states]
         seed = 0 if scenario.population is None else scenario.population.seed
         people = People(p, own, self.patients[part], seed)
-        steady = solver(self.model, own, self.atol[:n_states])
+        steady = solver(self.model, own)
         compiled = compile_therapy(
             self.model, therapy, people, scenario.start, stop, self.sources, steady
         )

@@ -28,7 +28,7 @@ from carsim.therapy.expand import (
 )
 from carsim.therapy.programs import compile_rules
 from carsim.therapy.sources import Sources
-from carsim.therapy.steady import Solve, Train, before_record, period, train
+from carsim.therapy.steady import Solve, Train, Unsteady, before_record, period, train
 from carsim.therapy.timeline import Actions, Order, changed_only, to_stops
 from carsim.therapy.values import FloatArray, Item, columns
 from carsim.therapy.windows import Covariate, Reset, Window
@@ -48,12 +48,15 @@ class Compiled:
     rules : Rules
     n_items : int
         Items that are not rules.
+    unsteady : tuple of Unsteady
+        Who has no steady state of which item: their states are set to NaN at its record.
     """
 
     stops: Stops
     courses: Courses
     rules: Rules
     n_items: int
+    unsteady: tuple[Unsteady, ...]
 
 
 def compile_therapy(
@@ -97,6 +100,7 @@ class _Compiler(Builder):
     """Scheduled items on their way to stops."""
 
     def run(self, solve: Solve) -> Compiled:
+        self.unsteady: list[Unsteady] = []
         trains = {
             name: train(f"therapy.{name}", item, self.model, self.people, self.stop)
             for name in self.scheduled
@@ -125,7 +129,7 @@ class _Compiler(Builder):
                 actions += self.entering(name, item, given, counted=True)
         stops = to_stops(actions, len(self.people))
         rules = compile_rules(self, stops)
-        return Compiled(stops, self.courses(), rules, len(self.scheduled))
+        return Compiled(stops, self.courses(), rules, len(self.scheduled), tuple(self.unsteady))
 
     # Scheduled items
 
@@ -234,9 +238,13 @@ class _Compiler(Builder):
         if not np.isfinite(given.time).any():
             return []
         where = f"therapy.{name}"
-        found, values = solve(period(where, item, given, fractions, parameters))
+        steady = solve(period(where, item, given, fractions, parameters))
+        missing = np.flatnonzero(np.isnan(steady.values).any(axis=1))
+        if missing.size:
+            time = np.broadcast_to(given.time[:, 0], (len(parameters),))[missing]
+            self.unsteady.append(Unsteady(name, missing, time, steady.growing[missing]))
         for state, _ in fractions:
-            if state not in found:
+            if state not in steady.states:
                 raise ScenarioError(
                     f"{where}: the dose alone does not determine a steady state of "
                     f"{self.model.states[state].name!r}, which follows from other states too or "
@@ -248,8 +256,15 @@ class _Compiler(Builder):
             else (Order.STATE, Action.ADD_STATE)
         )
         return [
-            Actions(order, kind, int(state), given.time, values[:, k : k + 1], self.number[name])
-            for k, state in enumerate(found)
+            Actions(
+                order,
+                kind,
+                int(state),
+                given.time,
+                steady.values[:, k : k + 1],
+                self.number[name],
+            )
+            for k, state in enumerate(steady.states)
         ]
 
     def _parameters_at(self, time: FloatArray) -> FloatArray:

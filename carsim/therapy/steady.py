@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 MOST_OVERLAPPING = 1000
 """More infusions running at a time than this are taken for a slip."""
 
-CONSTANT_PERIOD = 1.0
-"""Interval, in time units, over which a constant infusion must change nothing."""
-
 WHOLE = 1e-12
 """A lag this close (relative) to a whole number of intervals is one."""
 
@@ -80,6 +77,7 @@ class Period:
     Attributes
     ----------
     length : float64 array, shape (n_patients,), model time unit
+        Infinite for a constant rate, which changes nothing over any time.
     stops : Stops
         Doses and edges of infusions, from 0 to `length`.
     courses : Courses
@@ -99,9 +97,49 @@ class Period:
     patients: NDArray[np.int64]
 
 
-Solve: TypeAlias = Callable[[Period], tuple[NDArray[np.int64], FloatArray]]
-"""Finds the columns of the states that a period determines, shape (m,), and their values at its
-beginning, shape (n_patients, m); see `carsim.scenario.steady_state`."""
+@dataclass(frozen=True)
+class SteadyStates:
+    """Where a regimen given for ever leads.
+
+    Attributes
+    ----------
+    states : int64 array, shape (m,)
+        Columns of the states that the regimen determines.
+    values : float64 array, shape (n_patients, m)
+        At the beginning of an interval; NaN for a patient without a steady state.
+    growing : bool array, shape (n_patients,)
+        Whether there is none because no less enters than can leave.
+    """
+
+    states: NDArray[np.int64]
+    values: FloatArray
+    growing: NDArray[np.bool_]
+
+
+Solve: TypeAlias = Callable[[Period], SteadyStates]
+"""Finds steady states; see `carsim.scenario.steady_state`."""
+
+
+@dataclass(frozen=True)
+class Unsteady:
+    """Patients for whom an item has no steady state.
+
+    Attributes
+    ----------
+    item : str
+        Name of the item.
+    patients : int64 array, shape (n,)
+        Their positions.
+    time : float64 array, shape (n,), model time unit
+        Of the record.
+    growing : bool array, shape (n,)
+        Whether no less enters than can leave; else none was found.
+    """
+
+    item: str
+    patients: NDArray[np.int64]
+    time: FloatArray
+    growing: NDArray[np.bool_]
 
 
 def train(
@@ -213,7 +251,7 @@ def period(
         Parameters at the time of the record.
     """
     n_patients = len(parameters)
-    every = np.full((1, 1), CONSTANT_PERIOD) if given.every is None else given.every
+    every = np.full((1, 1), np.inf) if given.every is None else given.every
     if given.every is None:
         begins, ends = np.zeros((1, 1)), np.full((1, 1), np.inf)
     else:

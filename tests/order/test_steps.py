@@ -188,7 +188,8 @@ def test_the_error_estimate_equals_that_of_the_twin(
         )
         scale = atol + rtol * np.maximum(np.abs(y0), np.abs(step.new))
         norm = np.sqrt(np.mean((step.error / scale) ** 2))
-        assert numbers[layout.ERROR, lane] == pytest.approx(norm, rel=1e-8)
+        # Up to the rounding of the estimate itself, which is allowed for above.
+        assert numbers[layout.ERROR, lane] == pytest.approx(norm, rel=1e-8, abs=1e-14 / scale.min())
         assert numbers[layout.ACCEPTED, lane] == float(norm <= 1.0)
         # Behind a step with error one, the proportional part of the control is silent.
         expected = 0.9 * norm ** (-0.7 / order) if norm <= 1.0 else 0.9 * norm ** (-1.0 / order)

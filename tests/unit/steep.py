@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from carsim import Assumed, Model, Parameters, State, observable, parameter, state
-from carsim.math import abs_, exp, maximum, minimum, power, sqrt, where
+from carsim.math import abs_, exp, maximum, minimum, power, sqrt, tanh, where
 
 SOURCE = Assumed("test")
 
@@ -87,3 +87,32 @@ def shown(t: float, y: Clocked, p: ClockedParameters) -> float:
 
 
 CLOCKED = Model("clocked", clocked_rhs, Clocked, ClockedParameters, observables=[shown])
+
+
+class Hidden(State):
+    """What the default tolerances do not show."""
+
+    burst: float = state(0.0, "1", "integral of a burst")
+    valley: float = state(1.0, "1", "nearly vanishes and comes back", atol=1e-3)
+
+
+class HiddenParameters(Parameters):
+    """When."""
+
+    time: float = parameter(27.3, "day", "time of the burst", SOURCE)
+    width: float = parameter(0.05, "day", "its width", SOURCE)
+    turn: float = parameter(20.0, "day", "time of the turn", SOURCE)
+    one: float = parameter(1.0, "1/day", "one", SOURCE)
+    day: float = parameter(1.0, "day", "one day", SOURCE)
+
+
+def hidden_rhs(t: float, y: Hidden, p: HiddenParameters) -> Hidden:
+    """With valley = cosh(t - 20) / cosh(20)."""
+    since = (t - p.time) / p.width
+    return Hidden(
+        burst=p.one * exp(-since * since),
+        valley=p.one * tanh((t - p.turn) / p.day) * y.valley,
+    )
+
+
+HIDDEN = Model("hidden", hidden_rhs, Hidden, HiddenParameters)

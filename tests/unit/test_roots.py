@@ -60,8 +60,9 @@ def test_a_pool_that_its_root_empties_can_be_filled_again(method: str) -> None:
     )  # fmt: skip
     right = [0.25, 0.0, 0.0, filled(5.0, 1.0, 0.5)]
     assert right[-1] == pytest.approx(0.938665, abs=1e-6)
-    # At the very time it is empty the curve has a kink inside a step.
-    np.testing.assert_allclose(result.emptied, right, rtol=1e-5, atol=[1e-6, 2e-5, 1e-6, 5e-6])
+    # At the very time at which it is empty the curve has a kink, inside a step.
+    error = np.abs(result.emptied.values - right)
+    assert (error <= [2e-6, 2e-5, 1e-6, 1e-5]).all(), error
 
 
 @each_method
@@ -74,9 +75,8 @@ def test_roots_of_nothing_of_the_time_and_of_what_is_left(method: str) -> None:
     since = np.array([1.0, 7.0])
     effect = 8.0 / 3.0 * (np.exp(-since / 4.0) - np.exp(-since))
     np.testing.assert_allclose(result.effect, [0.0, *effect], rtol=2e-5)
-    np.testing.assert_allclose(
-        result.timed, 2.0 / 3.0 * np.array([2.0, 4.0, 10.0]) ** 1.5, rtol=1e-5
-    )
+    timed = 2.0 / 3.0 * np.array([2.0, 4.0, 10.0]) ** 1.5
+    np.testing.assert_allclose(result.timed, timed, rtol=1e-5, atol=1e-4)
     assert result.grown[-1] == pytest.approx(10.0, rel=1e-6)
     full = simulate(
         STEEP, stop=10.0, save_at=[10.0], outputs=["grown"], initial={"grown": 10.0},

@@ -34,7 +34,7 @@ from carsim.therapy import (
     compile_therapy,
     most_actions,
 )
-from carsim.therapy.steady import Period
+from carsim.therapy.steady import Period, SteadyStates
 
 MODEL: Model = load_model(str(Path(__file__).with_name("one_compartment.py")))
 DEPOT, CENTRAL = MODEL.state_index["depot"], MODEL.state_index["central"]
@@ -44,7 +44,7 @@ Row = tuple[float, Action, int, float]
 Edge = tuple[float, float]
 
 
-def unsteady(period: Period) -> tuple[np.ndarray, np.ndarray]:
+def unsteady(period: Period) -> SteadyStates:
     raise AssertionError("no item asks for a steady state")
 
 

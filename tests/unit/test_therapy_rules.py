@@ -38,7 +38,7 @@ from carsim.therapy import (
     flatten,
     item_names,
 )
-from carsim.therapy.steady import Period
+from carsim.therapy.steady import Period, SteadyStates
 
 MODEL: Model = load_model(str(Path(__file__).with_name("one_compartment.py")))
 DEPOT, CENTRAL, CLOCK = (MODEL.state_index[name] for name in ("depot", "central", "clock"))
@@ -47,7 +47,7 @@ CL = MODEL.parameter_index["CL"]
 Row = tuple[float, Action, int, float]
 
 
-def unsteady(period: Period) -> tuple[np.ndarray, np.ndarray]:
+def unsteady(period: Period) -> SteadyStates:
     raise AssertionError("no item asks for a steady state")
 
 
