@@ -11,7 +11,7 @@ import numpy as np
 
 from carsim.dataset import assemble, describe_failure
 from carsim.engine.integrate import LOG_CAPACITY, integrate
-from carsim.engine.plan import Rules, Trajectories
+from carsim.engine.plan import SAME_INSTANT, Rules, Trajectories
 from carsim.engine.status import Status
 from carsim.errors import ScenarioError, SolverError
 from carsim.kernels.compile import compile_model
@@ -196,7 +196,8 @@ def solve(
     for missing in block.therapy.unsteady:
         # Who was given it by name, and not who had stopped before or was spared it by a rule.
         status = trajectories.status[missing.patients]
-        here = trajectories.final_time[missing.patients] == missing.time
+        apart = np.abs(trajectories.final_time[missing.patients] - missing.time)
+        here = apart <= SAME_INSTANT * np.maximum(np.abs(missing.time), 1.0)
         met = missing.patients[here & (status != Status.SUCCESS)]
         trajectories.status[met] = Status.NO_STEADY_STATE
     return trajectories

@@ -99,7 +99,7 @@ class Hidden(State):
 class HiddenParameters(Parameters):
     """When."""
 
-    time: float = parameter(27.3, "day", "time of the burst", SOURCE)
+    at: float = parameter(27.3, "day", "time of the burst", SOURCE)
     width: float = parameter(0.05, "day", "its width", SOURCE)
     turn: float = parameter(20.0, "day", "time of the turn", SOURCE)
     one: float = parameter(1.0, "1/day", "one", SOURCE)
@@ -108,7 +108,7 @@ class HiddenParameters(Parameters):
 
 def hidden_rhs(t: float, y: Hidden, p: HiddenParameters) -> Hidden:
     """With valley = cosh(t - 20) / cosh(20)."""
-    since = (t - p.time) / p.width
+    since = (t - p.at) / p.width
     return Hidden(
         burst=p.one * exp(-since * since),
         valley=p.one * tanh((t - p.turn) / p.day) * y.valley,
