@@ -11,6 +11,7 @@ from carsim.dataset import rebuild_scenario
 from carsim.errors import ScenarioError
 from carsim.model import Model
 from carsim.scenario import Scenario, prepare
+from carsim.scenario.start_only import read_by_equations
 from carsim.therapy import (
     Covariate,
     Discontinue,
@@ -25,6 +26,7 @@ from carsim.therapy import (
     Window,
 )
 from carsim.therapy.expand import Administration, administration, window_times
+from carsim.therapy.history import History, changed_by_rules
 from carsim.therapy.routes import given_into, states_of
 from carsim.therapy.values import FloatArray, columns
 
@@ -72,6 +74,10 @@ class _Replay:
         seed = 0 if scenario.population is None else scenario.population.seed
         self.people = People(prepared.p, prepared.y0[:, :n_states], prepared.patients, seed)
         self.stop = columns(scenario.stop)
+        self.history = History(
+            *(scenario.model, self.people, scenario.items, scenario.start, self.stop),
+            changed_by_rules(scenario.items),
+        )
         self.rules = prepared.rules
         self.firings = {name: self._firings(result, name) for name in self.rules}
 
@@ -178,7 +184,7 @@ class _Replay:
 
     def _is_emptied(self, name: str, reset: Reset) -> bool:
         model = self.scenario.model
-        into = given_into(model, self.scenario.items[name], self.people.parameters)
+        into = given_into(self.scenario.items[name], self.history)
         return bool(into & states_of(model, reset))
 
     def _cut(self, name: str, item: Item) -> Item:
@@ -191,7 +197,7 @@ class _Replay:
             begins, finish = window_times(where, item, self.scenario.start, self.stop)
             return _window(item, *_ended(begins, finish, end))
         assert isinstance(item, Dose | Infusion)
-        given = administration(name, item, self.scenario.model, self.people, self.stop)
+        given = administration(name, item, self.history, self.stop)
         if item.steady_state:
             raise ScenarioError(
                 f"replay: {where} is at steady state and was discontinued, which cannot be "
@@ -214,7 +220,13 @@ class _Replay:
             part.parameter for part in parts if isinstance(part, Covariate | Window | SetParameter)
         }
         model = self.scenario.model
-        free = [k for k, f in enumerate(model.parameters) if not f.computed and f.name not in taken]
+        # Of one that no equation reads a window would be refused.
+        read = read_by_equations(model)
+        free = [
+            k
+            for k, field in enumerate(model.parameters)
+            if field.name in read and not field.computed and field.name not in taken
+        ]
         if not free or not np.isfinite(self.landed).any():
             return None
         own = self.people.parameters[:, free[0]]
@@ -238,7 +250,7 @@ class _Replay:
                 f"replay: therapy.{name} did {action!r}, which cannot be scheduled. Give a Window, "
                 f"a Dose or a Reset."
             )
-        given = administration(name, action, self.scenario.model, self.people, horizon)
+        given = administration(name, action, self.history.after_firing(), horizon)
         begins, ends = self._later(name, given.enters, given.ends)
         if isinstance(action, Dose):
             level = np.tile(

@@ -10,7 +10,8 @@ import numpy as np
 from carsim.engine.plan import Action, CourseKind, Courses
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.expand import Administration, People, narrow
-from carsim.therapy.routes import given_into, routed, states_of
+from carsim.therapy.history import History, changed_by_rules
+from carsim.therapy.routes import given_into, states_of
 from carsim.therapy.rules import Hazard, Rule
 from carsim.therapy.sources import Sources
 from carsim.therapy.timeline import Actions, Order, changed_only, running
@@ -48,6 +49,7 @@ class Builder:
         self.model, self.therapy, self.people = model, therapy, people
         self.start, self.stop = start, stop
         self.sources = sources
+        self.history = History(model, people, therapy, start, stop, changed_by_rules(therapy))
         scheduled, rules = item_names(therapy)
         self.number = {name: k for k, name in enumerate((*scheduled, *rules))}
         self.scheduled, self.rules = scheduled, rules
@@ -55,7 +57,6 @@ class Builder:
         self.targets: list[int] = []
         self.owners: list[int] = []
         self.levels: list[FloatArray] = []
-        self.routes: dict[str, list[tuple[int, FloatArray]]] = {}
 
     def course(self, kind: CourseKind, target: int, name: str, level: FloatArray) -> int:
         """A new course, by number."""
@@ -142,20 +143,14 @@ class Builder:
 
     def reached(self, name: str) -> set[int]:
         """Columns of the states that an item gives into."""
-        return given_into(self.model, self.therapy[name], self.people.parameters)
-
-    def routed(self, into: str) -> list[tuple[int, FloatArray]]:
-        """States that a route leads to, with the state units per unit of dose."""
-        if into not in self.routes:
-            self.routes[into] = routed(self.model, into, self.people.parameters)
-        return self.routes[into]
+        return given_into(self.therapy[name], self.history)
 
     def entering(
         self, name: str, item: Dose | Infusion, given: Administration, *, counted: bool
     ) -> list[Actions]:
         """Doses into states, or the edges of infusions; `counted` in the doses given."""
         actions = []
-        for state, fraction in self.routed(item.into):
+        for state, fraction, _ in given.entries:
             if isinstance(item, Dose):
                 ones = np.full((1, 1), int(counted), dtype=np.int64)
                 amount = given.level * fraction
@@ -170,7 +165,7 @@ class Builder:
                         ones,
                     )
                 )
-            elif given.level.shape[1] == 1:
+            elif given.level.shape[1] == fraction.shape[1] == 1:
                 course = self.course(CourseKind.INPUT, state, name, given.level * fraction)
                 actions.append(
                     self.edges(
@@ -178,10 +173,13 @@ class Builder:
                     )
                 )
             else:
+                level = given.level
+                if fraction.shape[1] > 1:
+                    level, fraction = level * fraction, np.ones((1, 1))
                 course = self.course(CourseKind.INPUT, state, name, fraction)
                 actions.append(
                     self.edges(
-                        *(Order.INFUSION, course, name, given.enters, given.ends, given.level),
+                        *(Order.INFUSION, course, name, given.enters, given.ends, level),
                         counted=counted,
                     )
                 )

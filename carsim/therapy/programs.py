@@ -112,11 +112,12 @@ def _program(builder: Builder, name: str, item: Item) -> Stops:
     assert isinstance(item, Rule | Hazard)
     owner = builder.number[name]
     horizon = builder.stop - builder.start
+    after = builder.history.after_firing()
     actions: list[Actions] = []
     now = np.zeros((1, 1))
     for part in item.actions:
         if isinstance(part, Dose | Infusion):
-            given = administration(name, part, builder.model, builder.people, horizon)
+            given = administration(name, part, after, horizon)
             actions += _entering_later(builder, name, part, given)
         elif isinstance(part, Window):
             actions += _window_later(builder, name, part, horizon)
@@ -155,7 +156,7 @@ def _entering_later(
         return builder.entering(name, item, given, counted=True)
     actions: list[Actions] = []
     counted = 1
-    for state, fraction in builder.routed(item.into):
+    for state, fraction, _ in given.entries:
         for column in range(given.level.shape[1]):
             part = slice(column, None, given.level.shape[1])
             level = given.level[:, column : column + 1] * fraction

@@ -86,7 +86,7 @@ actions = st.one_of(
     ),
     st.just(Infusion("iv", rate=3.0)),
     st.builds(
-        lambda scale, d: Window("CL", duration=d, scale=scale),
+        lambda scale, d: Window("V", duration=d, scale=scale),
         st.floats(0.3, 3.0),
         st.floats(0.5, 9.0),
     ),
