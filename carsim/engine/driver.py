@@ -141,6 +141,9 @@ SIZES = (
     "reducing",
     "observing",
     "pools",
+    "capturing",
+    "slots",
+    "rule_slots",
 )
 """Names of the entries of the driver's first array."""
 (
@@ -162,6 +165,9 @@ SIZES = (
     _REDUCING,
     _OBSERVING,
     _POOLS,
+    _CAPTURING,
+    _SLOTS,
+    _RULE_SLOTS,
 ) = range(len(SIZES))
 
 
@@ -177,7 +183,8 @@ def _make_lanes(sizes: IntArray, n_parameters: int, therapy: Therapy) -> Lanes:
         np.zeros((N_VECTORS, sizes[_N_STATES] * n)),
         np.zeros((therapy.courses.shape[1] + therapy.n_items) * n),
         np.zeros((N_RECALL, (therapy.rules.shape[1] - 1) * n)),
-        np.full((N_STARTED, sizes[_STARTED] * n), FREE),
+        np.full((N_STARTED + sizes[_RULE_SLOTS], sizes[_STARTED] * n), FREE),
+        np.zeros((sizes[_SLOTS] + therapy.courses.shape[1]) * n if sizes[_CAPTURING] else 0),
     )
 
 
@@ -306,7 +313,10 @@ def drive(
 
     alive = 0
     for lane in range(n):
-        if load_patient(n, lane, patients, therapy, lanes, wanted, log, written):
+        if load_patient(
+            n, lane, observe, derive, patients, therapy, lanes, wanted, log, written,
+            values[SCRATCH],
+        ):  # fmt: skip
             alive += 1
             rule(BEGIN, n, lane, watching, observe, derive, therapy, lanes, log, values, spare)
             reduce(
@@ -468,7 +478,7 @@ def drive(
                     flags[JUMPED, lane] = 1
                     stale = True
                 if numbers[T, lane] >= numbers[BOUNDARY, lane]:
-                    if apply_stops(n, lane, therapy, lanes, log):
+                    if apply_stops(n, lane, observe, derive, therapy, lanes, log, values[SCRATCH]):
                         flags[FRESH, lane] = 1
                         flags[JUMPED, lane] = 1
                     if ruling:
@@ -528,7 +538,10 @@ def drive(
             fetch_and_add(written.counters, DONE, 1)
             alive -= 1
             stale = True
-            if load_patient(n, lane, patients, therapy, lanes, wanted, log, written):
+            if load_patient(
+                n, lane, observe, derive, patients, therapy, lanes, wanted, log, written,
+                values[SCRATCH],
+            ):  # fmt: skip
                 alive += 1
                 rule(BEGIN, n, lane, watching, observe, derive, therapy, lanes, log, values, spare)
                 reduce(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from carsim.engine.actions import act, count, is_discontinued
+from carsim.engine.actions import SCHEDULED, act, capture, count, is_discontinued
 from carsim.engine.atomic import fetch_and_add
 from carsim.engine.jit import inner
 from carsim.engine.layout import (
@@ -17,6 +19,7 @@ from carsim.engine.layout import (
     INPUTS,
     ITEM,
     JUMPED,
+    KIND,
     NEXT,
     NEXT_DUE,
     NEXT_SAVE,
@@ -32,10 +35,11 @@ from carsim.engine.layout import (
     T,
     Y,
 )
-from carsim.engine.plan import IntArray
+from carsim.engine.plan import Action, FloatArray, IntArray
 from carsim.engine.records import Lanes, Log, Patients, Therapy, Wanted, Written
 from carsim.engine.saving import save_nothing
 
+_CAPTURE = int(Action.CAPTURE)
 UNDER_WAY = -2
 """Status of a lane whose patient has not ended."""
 
@@ -62,7 +66,16 @@ def set_boundary(n: int, lane: int, therapy: Therapy, lanes: Lanes) -> None:
 
 
 @inner
-def apply_stops(n: int, lane: int, therapy: Therapy, lanes: Lanes, log: Log) -> bool:
+def apply_stops(
+    n: int,
+    lane: int,
+    observe: Callable[..., None],
+    derive: Callable[..., None],
+    therapy: Therapy,
+    lanes: Lanes,
+    log: Log,
+    scratch: FloatArray,
+) -> bool:
     """Apply all actions that are due and set the next boundary; true if there was one."""
     stops = therapy.stops
     last = stops.offsets[_owner(lanes.flags[PATIENT, lane], stops.offsets) + 1]
@@ -70,7 +83,10 @@ def apply_stops(n: int, lane: int, therapy: Therapy, lanes: Lanes, log: Log) -> 
     acted = False
     while row < last and stops.numbers[TIME, row] <= lanes.numbers[T, lane]:
         if not is_discontinued(n, lane, stops.table[ITEM, row], therapy, lanes):
-            act(n, lane, row, stops, therapy, lanes)
+            if stops.table[KIND, row] == _CAPTURE:
+                capture(n, lane, row, SCHEDULED, stops, observe, derive, lanes, scratch)
+            else:
+                act(n, lane, row, SCHEDULED, stops, therapy, lanes)
             count(n, lane, row, stops, lanes, log)
             acted = True
         row += 1
@@ -83,12 +99,15 @@ def apply_stops(n: int, lane: int, therapy: Therapy, lanes: Lanes, log: Log) -> 
 def load_patient(
     n: int,
     lane: int,
+    observe: Callable[..., None],
+    derive: Callable[..., None],
     patients: Patients,
     therapy: Therapy,
     lanes: Lanes,
     wanted: Wanted,
     log: Log,
     written: Written,
+    scratch: FloatArray,
 ) -> bool:
     """Put the next patient into a lane; false if there is none left."""
     numbers, flags = lanes.numbers, lanes.flags
@@ -109,6 +128,8 @@ def load_patient(
         lanes.base[i * n + lane] = patients.parameters[patient, i]
     for i in range(lane, len(lanes.running), n):
         lanes.running[i] = 0.0
+    for i in range(lane, len(lanes.captured), n):
+        lanes.captured[i] = 0.0
     start = patients.span[0, patient]
     numbers[T, lane] = start
     numbers[END, lane] = patients.span[1, patient]
@@ -131,5 +152,5 @@ def load_patient(
     save_nothing(written.saved, row * n_sources, (row + position) * n_sources)
     flags[NEXT_SAVE, lane] = position
     numbers[SAVE_TIME, lane] = wanted.save_time[position] if position < n_times else np.inf
-    apply_stops(n, lane, therapy, lanes, log)
+    apply_stops(n, lane, observe, derive, therapy, lanes, log, scratch)
     return True

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carsim.errors import ModelError
 from carsim.symbolic.derivative import derivative
@@ -75,6 +75,7 @@ def trace(
     driven: Sequence[str] = (),
     integrals: Sequence[str] = (),
     graph: Graph | None = None,
+    readings: Sequence[tuple[tuple[str, ...], str, str]] = (),
 ) -> Trace:
     """Call a model's equations with symbols.
 
@@ -88,11 +89,15 @@ def trace(
         States or observables whose integrals become states behind those; "" is the integral of 1.
     graph : Graph, optional
         Where the nodes go; a new one by default.
+    readings : sequence of (tuple of str, str, str)
+        Products that become observables behind the model's own: parameters, and the fraction of a
+        route (or "") into a state.
 
     Raises
     ------
     ModelError
-        When an equation branches on a value or turns one into a number.
+        When an equation, or the fraction of a route that is read, branches on a value or turns one
+        into a number.
     """
     graph = Graph() if graph is None else graph
     time = graph.symbol("t")
@@ -106,6 +111,8 @@ def trace(
     )
     derivatives = tuple(graph.lift(f) for f in model.flatten(model.rhs(time, y, p)))
     observables = tuple(graph.lift(o.function(time, y, p)) for o in model.observables)
+    named = {**dict(zip(model.parameter_names, parameters, strict=True)), **moving}
+    read = tuple(_read(model, graph, named, p, *reading) for reading in readings)
     outputs = {
         "": graph.one,
         **dict(zip(model.state_names, states, strict=True)),
@@ -121,5 +128,31 @@ def trace(
         (*states, *moving.values(), *added),
         parameters,
         (*derivatives, *(graph.zero for _ in moving), *(outputs[name] for name in integrals)),
-        observables,
+        (*observables, *read),
     )
+
+
+def _read(
+    model: Model,
+    graph: Graph,
+    named: Mapping[str, Expression],
+    p: Any,
+    names: tuple[str, ...],
+    into: str,
+    state: str,
+) -> Expression:
+    """Product of some parameters and the fraction of a route into a state."""
+    factors = [named[name] for name in names]
+    if into:
+        given = model.routes[into].fractions[state]
+        try:
+            factors.append(graph.lift(given(p) if callable(given) else given))
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"model {model.name!r}: route {into!r}: the fraction into {state!r} cannot be read "
+                f"while a simulation runs: {error}. Write it with the functions of carsim.math."
+            ) from None
+    product = factors[0]
+    for factor in factors[1:]:
+        product = product * factor
+    return product

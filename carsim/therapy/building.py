@@ -9,8 +9,8 @@ import numpy as np
 
 from carsim.engine.plan import Action, CourseKind, Courses
 from carsim.therapy.doses import Dose, Infusion
-from carsim.therapy.expand import Administration, People, narrow
-from carsim.therapy.history import History, changed_by_rules
+from carsim.therapy.expand import Administration, People, narrow, recorded
+from carsim.therapy.history import Entry, History, changed_by_rules
 from carsim.therapy.routes import given_into, states_of
 from carsim.therapy.rules import Hazard, Rule
 from carsim.therapy.sources import Sources
@@ -57,6 +57,7 @@ class Builder:
         self.targets: list[int] = []
         self.owners: list[int] = []
         self.levels: list[FloatArray] = []
+        self.slots = 0
 
     def course(self, kind: CourseKind, target: int, name: str, level: FloatArray) -> int:
         """A new course, by number."""
@@ -148,10 +149,17 @@ class Builder:
     def entering(
         self, name: str, item: Dose | Infusion, given: Administration, *, counted: bool
     ) -> list[Actions]:
-        """Doses into states, or the edges of infusions; `counted` in the doses given."""
+        """Doses into states, or the edges of infusions; `counted` in the doses given.
+
+        What rules change, and so is read while the simulation runs, multiplies parts that begin
+        and end.
+        """
         actions = []
-        for state, fraction, _ in given.entries:
-            if isinstance(item, Dose):
+        for entry in given.entries:
+            state, fraction = entry.state, entry.factor
+            if entry.reading is not None:
+                actions += self._entering_as_read(name, item, given, entry, counted=counted)
+            elif isinstance(item, Dose):
                 ones = np.full((1, 1), int(counted), dtype=np.int64)
                 amount = given.level * fraction
                 actions.append(
@@ -185,4 +193,46 @@ class Builder:
                 )
             # A dose through a route of several states is one dose.
             counted = False
+        return actions
+
+    def _entering_as_read(
+        self,
+        name: str,
+        item: Dose | Infusion,
+        given: Administration,
+        entry: Entry,
+        *,
+        counted: bool,
+    ) -> list[Actions]:
+        """Doses, or parts of a course, times what is read at their records.
+
+        One slot a record: its repeats, and what enters later, find the value there.
+        """
+        assert entry.reading is not None
+        number, own = self.number[name], recorded(item)
+        first, self.slots = self.slots, self.slots + own.shape[1]
+        source = np.full((1, 1), self.sources.reading(entry.reading), dtype=np.int64)
+        actions = []
+        for column in range(own.shape[1]):
+            # A record of which nothing is left is no reason to land.
+            left = (np.isfinite(given.enters) & (given.record == column)).any(axis=1)
+            time = np.where(left[:, None], own[:, column : column + 1], np.inf)
+            actions.append(
+                Actions(
+                    *(Order.CAPTURE, Action.CAPTURE, first + column, time, np.zeros((1, 1))),
+                    *(number, np.zeros((1, 1), dtype=np.int64), source),
+                )
+            )
+        slot = first + given.record
+        one = np.full((1, 1), int(counted), dtype=np.int64)
+        none = np.zeros((1, 1), dtype=np.int64)
+        if isinstance(item, Dose):
+            dose = (Order.DOSE, Action.ADD_STATE, entry.state)
+            actions.append(Actions(*dose, given.enters, given.level, number, one, slot))
+            return actions
+        course = self.course(CourseKind.INPUT, entry.state, name, np.ones((1, 1)))
+        part = (Order.INFUSION, Action.ADD_RUNNING, course)
+        # What ends at an instant ends before what begins then.
+        actions.append(Actions(*part, given.ends, -given.level, number, none, slot))
+        actions.append(Actions(*part, given.enters, given.level, number, one, slot))
         return actions

@@ -26,6 +26,7 @@ from carsim.therapy.expand import (
     narrow,
     window_times,
 )
+from carsim.therapy.history import covariate_at, read_by
 from carsim.therapy.programs import compile_rules
 from carsim.therapy.sources import Sources
 from carsim.therapy.steady import Solve, Train, before_record, period, train
@@ -165,12 +166,18 @@ class _Compiler(Builder):
         later[:, :-1] = begins[:, 1:] == begins[:, :-1]
         begins = np.where(later, np.inf, begins)
         own = narrow(self.people.parameters[:, parameter])
+        item = self.number[name]
+        if shift and covariate.parameter in read_by(self.model, self.sources.readings):
+            # What is read at a record is that record's own: it goes on behind it.
+            first = np.full((len(times), 1), self.start)
+            value = covariate_at(covariate, first)
+            kind = (Action.SET_PARAMETER, parameter)
+            return [
+                Actions(Order.PARAMETER, *kind, first, value, item),
+                Actions(Order.FOLLOWING, *kind, begins, values, item),
+            ]
         time = changed_only(begins, values, own)
-        return [
-            Actions(
-                Order.PARAMETER, Action.SET_PARAMETER, parameter, time, values, self.number[name]
-            )
-        ]
+        return [Actions(Order.PARAMETER, Action.SET_PARAMETER, parameter, time, values, item)]
 
     def _ramp(
         self, name: str, covariate: Covariate, times: FloatArray, values: FloatArray

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from carsim.errors import ModelError
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.expand import People, level_names, narrow, timing_names, window_times
 from carsim.therapy.rules import Hazard, Rule, SetParameter
@@ -117,7 +118,7 @@ class History:
             return value
         when = np.where(np.isfinite(times), times, self.start)
         if parameter in self._covariates:
-            value = _covariate_at(self._covariates[parameter], when)
+            value = covariate_at(self._covariates[parameter], when)
         windows = self._windows.get(parameter, ())
         for scaling in (False, True):
             for name, window in windows:
@@ -170,12 +171,10 @@ class History:
         names = tuple(name for name in level_names(item) if self.reads([name]))
         found = []
         for state, given in fractions_of(self.model, item.into).items():
-            reads = names + tuple(fraction_reads(self.model, item.into, state))
             column = self.model.state_index[state]
-            if not self.live.isdisjoint(reads):
-                if callable(given) or given != 0.0:
-                    way = (item.into, state) if item.into in self.model.routes else ("", "")
-                    found.append(Entry(column, np.ones((1, 1)), (names, *way)))
+            reading = _reading(self.model, item, state, self.known | self.live, self.live)
+            if reading is not None:
+                found.append(Entry(column, np.ones((1, 1)), reading))
                 continue
             factor = self._fraction(item.into, state, given, times)
             if names:
@@ -207,6 +206,80 @@ class History:
         fraction = narrow(np.broadcast_to(fraction, (len(table),)))
         self._fractions[into, state] = fraction
         return fraction
+
+
+def _reading(
+    model: Model,
+    item: Dose | Infusion,
+    state: str,
+    changing: frozenset[str],
+    live: frozenset[str],
+) -> Reading | None:
+    """What the engine reads when an item is given; None where all is known in advance."""
+    given = fractions_of(model, item.into)[state]
+    names = tuple(name for name in level_names(item) if name in changing)
+    reads = fraction_reads(model, item.into, state).union(names)
+    if live.isdisjoint(reads) or not (callable(given) or given != 0.0):
+        return None
+    return (names, item.into, state) if item.into in model.routes else (names, "", "")
+
+
+def readings_of(model: Model, therapy: Mapping[str, Item]) -> tuple[Reading, ...]:
+    """What the engine reads at the records of a therapy, each once.
+
+    Parameters
+    ----------
+    model : Model
+        Model that is treated.
+    therapy : mapping of str to items
+        Items by name, bundles taken apart.
+    """
+    by_rules = changed_by_rules(therapy)
+    changing = by_rules | changed_in_advance(therapy)
+    found: dict[Reading, None] = {}
+    for item in therapy.values() if changing else ():
+        parts, live = given_by(item, changing, by_rules)
+        for part in parts:
+            for state in fractions_of(model, part.into):
+                reading = _reading(model, part, state, changing, live)
+                if reading is not None:
+                    found[reading] = None
+    return tuple(found)
+
+
+def given_by(
+    item: Item, changing: frozenset[str], by_rules: frozenset[str]
+) -> tuple[list[Dose | Infusion], frozenset[str]]:
+    """Doses and infusions of an item, and the parameters not known in advance at their records.
+
+    Parameters
+    ----------
+    item : Item
+        Item of the therapy.
+    changing, by_rules : frozenset of str
+        Parameters that change at all, and those that rules change.
+    """
+    if isinstance(item, Rule | Hazard):
+        return [part for part in item.actions if isinstance(part, Dose | Infusion)], changing
+    return ([item] if isinstance(item, Dose | Infusion) else []), by_rules
+
+
+def read_by(model: Model, readings: Iterable[Reading]) -> frozenset[str]:
+    """Parameters that go into readings.
+
+    Parameters
+    ----------
+    model : Model
+        Model that is treated.
+    readings : iterable of tuple
+        Result of `readings_of`.
+    """
+    found: set[str] = set()
+    for names, into, state in readings:
+        found.update(names)
+        if into:
+            found |= fraction_reads(model, into, state)
+    return frozenset(found)
 
 
 def changed_by_rules(therapy: Mapping[str, Item]) -> frozenset[str]:
@@ -271,7 +344,7 @@ def fraction_reads(model: Model, into: str, state: str) -> frozenset[str]:
     # The function was written for numbers: whatever it does with names, it need not work.
     try:
         return _names_in((given(record),))
-    except Exception:
+    except (ArithmeticError, AttributeError, ModelError, TypeError, ValueError):
         return frozenset(model.parameter_names)
 
 
@@ -309,7 +382,7 @@ def _count(edges: FloatArray, when: FloatArray) -> NDArray[np.int64]:
     return total
 
 
-def _covariate_at(covariate: Covariate, when: FloatArray) -> FloatArray:
+def covariate_at(covariate: Covariate, when: FloatArray) -> FloatArray:
     """Values at times of each patient; of a record at that time its own.
 
     Parameters
