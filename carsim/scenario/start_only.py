@@ -45,7 +45,7 @@ def check_read_later(model: Model, items: Mapping[str, Item]) -> None:
     changes = list(_changes(items))
     if not changes:
         return
-    read = read_by_equations(model) | _read_by_doses(model, items)
+    read = read_by_equations(model) | read_by_doses(model, items)
     for where, change, parameter in changes:
         if parameter not in read:
             raise ScenarioError(f"{where}: {_words(model, change, parameter)}")
@@ -77,7 +77,7 @@ def read_by_equations(model: Model) -> frozenset[str]:
     return frozenset(name for name, symbol in pairs if symbol.index in read)
 
 
-def _read_by_doses(model: Model, items: Mapping[str, Item]) -> frozenset[str]:
+def read_by_doses(model: Model, items: Mapping[str, Item]) -> frozenset[str]:
     """Parameters that the doses and infusions of a therapy read at their records."""
     read: set[str] = set()
     for item in items.values():

@@ -66,6 +66,8 @@ class History:
         Stop of the simulation.
     live : iterable of str
         Parameters whose values are known only while the simulation runs.
+    changing : iterable of str
+        Parameters to be taken for changing whether or not an item changes them.
 
     Attributes
     ----------
@@ -81,6 +83,7 @@ class History:
         start: float,
         stop: FloatArray,
         live: Iterable[str] = (),
+        changing: Iterable[str] = (),
     ) -> None:
         self.model, self.people = model, people
         self.start, self.stop = start, stop
@@ -92,7 +95,7 @@ class History:
         for name, item in therapy.items():
             if isinstance(item, Window):
                 self._windows.setdefault(item.parameter, []).append((name, item))
-        self.known = frozenset(self._covariates) | frozenset(self._windows)
+        self.known = frozenset((*self._covariates, *self._windows, *changing))
         self._times: dict[str, tuple[FloatArray, FloatArray]] = {}
         self._fractions: dict[tuple[str, str], FloatArray] = {}
 
