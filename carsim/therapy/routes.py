@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.expand import recorded, repeats
-from carsim.therapy.history import History
+from carsim.therapy.history import History, readings_of
 from carsim.therapy.rules import Hazard, Rule
 from carsim.therapy.values import FloatArray, Item, columns
 from carsim.therapy.windows import Covariate, Reset, Window
@@ -58,6 +58,7 @@ def most_actions(model: Model, therapy: Mapping[str, Item], stop: float | FloatA
         Stop of the simulation.
     """
     most = 0
+    reads = bool(readings_of(model, therapy))
     for name, item in therapy.items():
         parts = item.actions if isinstance(item, Rule | Hazard) else (item,)
         for part in parts:
@@ -65,6 +66,8 @@ def most_actions(model: Model, therapy: Mapping[str, Item], stop: float | FloatA
                 reached = len(model.routes[part.into].fractions) if part.into in model.routes else 1
                 each = reached * (1 if isinstance(part, Dose) else 2)
                 most += each * _most_times(name, part, stop)
+                if reads:
+                    most += reached * recorded(part).shape[1]
             elif isinstance(part, Window):
                 most += 2 * _most_times(name, part, stop)
             elif isinstance(part, Covariate):
