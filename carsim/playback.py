@@ -6,11 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carsim.dataset import rebuild_scenario
+from carsim.engine.plan import SAME_INSTANT
 from carsim.errors import ScenarioError
 from carsim.model import Model
 from carsim.scenario import Scenario, prepare
+from carsim.scenario.start_only import read_by_doses, read_by_equations
 from carsim.therapy import (
     Covariate,
     Discontinue,
@@ -24,7 +27,14 @@ from carsim.therapy import (
     SetParameter,
     Window,
 )
-from carsim.therapy.expand import Administration, administration, window_times
+from carsim.therapy.expand import Administration, administration, recorded, window_times
+from carsim.therapy.history import (
+    Entry,
+    History,
+    changed_by_rules,
+    changed_in_advance,
+    read_by,
+)
 from carsim.therapy.routes import given_into, states_of
 from carsim.therapy.values import FloatArray, columns
 
@@ -72,6 +82,10 @@ class _Replay:
         seed = 0 if scenario.population is None else scenario.population.seed
         self.people = People(prepared.p, prepared.y0[:, :n_states], prepared.patients, seed)
         self.stop = columns(scenario.stop)
+        self.history = History(
+            *(scenario.model, self.people, scenario.items, scenario.start, self.stop),
+            changed_by_rules(scenario.items),
+        )
         self.rules = prepared.rules
         self.firings = {name: self._firings(result, name) for name in self.rules}
 
@@ -91,21 +105,29 @@ class _Replay:
 
     def run(self) -> Scenario:
         self._walk()
+        self._know()
         therapy: dict[str, Item] = {}
         for name, item in self.scenario.items.items():
             if isinstance(item, Rule):
                 continue
             if isinstance(item, Hazard):
                 therapy[_plain(name)] = dataclasses.replace(item, do=())
+            elif self._is_read(item, self.history):
+                therapy.update(self._cut_as_read(name, item))
             else:
                 therapy[_plain(name)] = self._cut(name, item)
         for name in self.rules:
             for number, action in enumerate(self._item(name).actions):
+                label = f"{_plain(name)}_do_{number}"
                 if isinstance(action, Discontinue):
+                    continue
+                if self._is_read(action, self.history.after_firing()):
+                    therapy.update(self._scheduled_as_read(label, name, action))
                     continue
                 scheduled = self._scheduled(name, action)
                 if scheduled is not None:
-                    therapy[f"{_plain(name)}_do_{number}"] = scheduled
+                    therapy[label] = scheduled
+        self._leave_out_unread(therapy)
         landings = self._landings()
         if landings is not None:
             therapy["landings"] = landings
@@ -178,7 +200,7 @@ class _Replay:
 
     def _is_emptied(self, name: str, reset: Reset) -> bool:
         model = self.scenario.model
-        into = given_into(model, self.scenario.items[name], self.people.parameters)
+        into = given_into(self.scenario.items[name], self.history)
         return bool(into & states_of(model, reset))
 
     def _cut(self, name: str, item: Item) -> Item:
@@ -191,7 +213,7 @@ class _Replay:
             begins, finish = window_times(where, item, self.scenario.start, self.stop)
             return _window(item, *_ended(begins, finish, end))
         assert isinstance(item, Dose | Infusion)
-        given = administration(name, item, self.scenario.model, self.people, self.stop)
+        given = administration(name, item, self.history, self.stop)
         if item.steady_state:
             raise ScenarioError(
                 f"replay: {where} is at steady state and was discontinued, which cannot be "
@@ -202,8 +224,152 @@ class _Replay:
             return _doses(item, np.where(given.enters <= end, given.enters, np.inf), given.level)
         return _infusions(item, *_ended(given.enters, given.ends, end), given)
 
+    # What was read at records
+
+    def _is_read(self, item: Item, history: History) -> bool:
+        """Whether the engine read at its records how much of an item enters."""
+        return isinstance(item, Dose | Infusion) and any(
+            entry.reading is not None for entry in history.entries(item, recorded(item))
+        )
+
+    def _know(self) -> None:
+        """Gather what changed parameters, as what items read at their records follows from it."""
+        items = self.scenario.items
+        own = {
+            name: self._cut(name, item)
+            for name, item in items.items()
+            if isinstance(item, Window | Covariate)
+        }
+        by_rules: dict[str, Item] = {}
+        for name in self.rules:
+            for number, action in enumerate(self._item(name).actions):
+                if isinstance(action, Window):
+                    window = self._scheduled(name, action)
+                    if window is not None:
+                        by_rules[f"{name}_do_{number}"] = window
+        changing = changed_by_rules(items) | changed_in_advance(items)
+
+        def known(therapy: dict[str, Item]) -> History:
+            scenario = self.scenario
+            span = (scenario.start, self.stop)
+            return History(scenario.model, self.people, therapy, *span, changing=changing)
+
+        # What rules do at an instant comes after what is scheduled, and before what they give.
+        self.before_rules = known({**own, **{k: _moved_on(w) for k, w in by_rules.items()}})
+        self.after_rules = known({**own, **by_rules})
+
+    def _cut_as_read(self, name: str, item: Item) -> dict[str, Item]:
+        """A scheduled item whose amounts the engine read, without what came after its end."""
+        assert isinstance(item, Dose | Infusion)
+        end = self.static_end[name][:, None]
+        given = administration(name, item, self.history, self.stop)
+        own = recorded(item)
+        self._land(np.where(own < end, own, np.inf))
+        begins, ends = given.enters, given.ends
+        if isinstance(item, Dose):
+            begins = np.where(begins <= end, begins, np.inf)
+        else:
+            begins, ends = _ended(begins, ends, end)
+        entries = self.before_rules.entries(item, own)
+        return self._as_read(_plain(name), item, begins, ends, given, entries, given.record)
+
+    def _scheduled_as_read(self, label: str, name: str, action: Item) -> dict[str, Item]:
+        """What all firings of a rule gave with an action whose amounts the engine read."""
+        assert isinstance(action, Dose | Infusion)
+        fired = self.firings[name]
+        if not np.isfinite(fired).any():
+            return {}
+        horizon = self.stop - self.scenario.start
+        given = administration(name, action, self.history.after_firing(), horizon)
+        begins, ends = self._later(name, given.enters, given.ends)
+        own = recorded(action)
+        times, _ = self._later(name, own, np.full_like(own, np.inf))
+        self._land(times)
+        # A covariate that goes to its next value at that instant has done so.
+        followed = {
+            item.parameter
+            for item in self.scenario.items.values()
+            if isinstance(item, Covariate) and item.interpolation == "nocb"
+        }
+        reads = read_by(
+            self.scenario.model,
+            [entry.reading for entry in given.entries if entry.reading is not None],
+        )
+        entries = self.after_rules.entries(action, _behind(times) if followed & reads else times)
+        n_firings = fired.shape[1]
+        steps = np.repeat(np.arange(n_firings) * own.shape[1], given.enters.shape[1])
+        record = np.tile(given.record, (1, n_firings)) + steps
+        level = np.broadcast_to(given.level, (len(given.level), given.enters.shape[1]))
+        given = dataclasses.replace(given, level=np.tile(level, (1, n_firings)))
+        return self._as_read(label, action, begins, ends, given, entries, record)
+
+    def _as_read(
+        self,
+        label: str,
+        item: Dose | Infusion,
+        begins: FloatArray,
+        ends: FloatArray,
+        given: Administration,
+        entries: tuple[Entry, ...],
+        record: NDArray[np.int64],
+    ) -> dict[str, Item]:
+        """What entered each state, given into that state."""
+        model = self.scenario.model
+        begins, ends = np.broadcast_arrays(begins, ends)
+        found: dict[str, Item] = {}
+        for entry in entries:
+            state = model.state_names[entry.state]
+            if state in model.routes and model.routes[state].fractions != {state: 1.0}:
+                raise ScenarioError(
+                    f"replay: {label} entered the state {state!r} with what parameters were at its "
+                    f"records, which cannot be scheduled, as a route has the same name."
+                )
+            factor = entry.factor
+            if factor.shape[1] > 1:
+                rows = max(len(factor), len(record), len(begins))
+                factor = np.take_along_axis(
+                    np.broadcast_to(factor, (rows, factor.shape[1])),
+                    np.broadcast_to(record, (rows, record.shape[1])),
+                    axis=1,
+                )
+            shape = np.broadcast_shapes(begins.shape, given.level.shape, factor.shape)
+            # As the engine multiplies what it read.
+            level = np.broadcast_to(given.level * factor, shape)
+            at = np.broadcast_to(begins, shape)
+            name = label if len(entries) == 1 else f"{label}_{_plain(state)}"
+            if isinstance(item, Dose):
+                found[name] = Dose(state, np.array(level), np.array(at))
+            else:
+                stop = np.where(np.isfinite(at), np.broadcast_to(ends, shape), np.inf)
+                found[name] = Infusion(state, np.array(at), stop, rate=np.array(level))
+        return found
+
+    def _leave_out_unread(self, therapy: dict[str, Item]) -> None:
+        """Leave out changes that only such items read, but land where they were."""
+        model = self.scenario.model
+        read = read_by_equations(model) | read_by_doses(model, therapy)
+        for name, item in list(therapy.items()):
+            if not isinstance(item, Window | Covariate) or item.parameter in read:
+                continue
+            del therapy[name]
+            if isinstance(item, Covariate):
+                self._land(columns(item.at))
+                continue
+            for times in window_times(name, item, self.scenario.start, self.stop):
+                self._land(times)
+
+    def _land(self, times: FloatArray) -> None:
+        """Land where something was read."""
+        inside = (times >= self.scenario.start) & (times < self.stop)
+        times = np.where(inside, times, np.inf)
+        wide = np.broadcast_to(times, (len(self.landed), times.shape[1]))
+        self.landed = np.concatenate([self.landed, wide], axis=1)
+
     def _landings(self) -> Item | None:
-        """Land where rules discontinued something: windows in which nothing changes."""
+        """Land where rules discontinued something, and where items read parameters.
+
+        Windows in which nothing changes.
+        """
         items = self.scenario.items.values()
         parts = [
             part
@@ -214,7 +380,13 @@ class _Replay:
             part.parameter for part in parts if isinstance(part, Covariate | Window | SetParameter)
         }
         model = self.scenario.model
-        free = [k for k, f in enumerate(model.parameters) if not f.computed and f.name not in taken]
+        # Of one that no equation reads a window would be refused.
+        read = read_by_equations(model)
+        free = [
+            k
+            for k, field in enumerate(model.parameters)
+            if field.name in read and not field.computed and field.name not in taken
+        ]
         if not free or not np.isfinite(self.landed).any():
             return None
         own = self.people.parameters[:, free[0]]
@@ -238,7 +410,7 @@ class _Replay:
                 f"replay: therapy.{name} did {action!r}, which cannot be scheduled. Give a Window, "
                 f"a Dose or a Reset."
             )
-        given = administration(name, action, self.scenario.model, self.people, horizon)
+        given = administration(name, action, self.history.after_firing(), horizon)
         begins, ends = self._later(name, given.enters, given.ends)
         if isinstance(action, Dose):
             level = np.tile(
@@ -262,6 +434,19 @@ class _Replay:
         # At one instant discontinuations come before doses.
         given = (all_begins < self.stop) & (all_begins < ended)
         return np.where(given, all_begins, np.inf), np.minimum(all_ends, ended)
+
+
+def _moved_on(window: Item) -> Item:
+    """A window that begins and ends a little behind its instants."""
+    assert isinstance(window, Window)
+    start, stop = (_behind(columns(times)) for times in (window.start, window.stop))  # type: ignore[arg-type]
+    return dataclasses.replace(window, start=start, stop=stop)
+
+
+def _behind(times: FloatArray) -> FloatArray:
+    """Times that are another instant, and hardly later."""
+    size = np.where(np.isfinite(times), np.maximum(np.abs(times), 1.0), 1.0)
+    return times + 3.0 * SAME_INSTANT * size
 
 
 def _plain(name: str) -> str:

@@ -169,6 +169,7 @@ def solve(
             prepared.model,
             driven=prepared.sources.driven,
             integrals=prepared.sources.integrals,
+            readings=prepared.sources.readings,
         ),
         block.y0,
         block.p,

@@ -30,6 +30,7 @@ DRUG, MARKER = "#0072B2", "#D55E00"
 
 # What a panel below the concentration shows, where there is something to see.
 BELOW = {
+    "records": ("F", "Bioavailability"),
     "window": ("CL", "Clearance (L/day)"),
     "covariate": ("weight", "Weight (kg)"),
     "rule": ("marker", "Marker (U/L)"),

@@ -25,8 +25,8 @@ def drawing(repository: Path) -> ModuleType:
 
 
 CONSTRUCTS = (
-    *("dose", "infusion", "lag_and_bioavailability", "steady_state", "reset", "window"),
-    *("covariate", "rule", "discontinue", "hazard", "regimen", "events"),
+    *("dose", "infusion", "lag_and_bioavailability", "records", "steady_state", "reset"),
+    *("window", "covariate", "rule", "discontinue", "hazard", "regimen", "events"),
 )
 
 

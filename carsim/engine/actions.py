@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from carsim.engine.instants import instant
 from carsim.engine.jit import inner
 from carsim.engine.layout import (
@@ -16,8 +18,10 @@ from carsim.engine.layout import (
     LINE_EVENT,
     LINE_TIME,
     LINE_VALUE,
+    N_STARTED,
     PATIENT,
     SINCE,
+    SLOT,
     STARTED_RULE,
     TARGET,
     VALUE,
@@ -26,6 +30,7 @@ from carsim.engine.layout import (
 )
 from carsim.engine.plan import Action, CourseKind, FloatArray
 from carsim.engine.records import Lanes, Log, Schedule, Therapy
+from carsim.engine.samples import evaluate
 
 _ADD_STATE = int(Action.ADD_STATE)
 _SET_STATE = int(Action.SET_STATE)
@@ -35,18 +40,31 @@ _SET_RUNNING = int(Action.SET_RUNNING)
 _ADD_RUNNING = int(Action.ADD_RUNNING)
 _DISCONTINUE = int(Action.DISCONTINUE)
 _RESET_STATE = int(Action.RESET_STATE)
+_CAPTURE = int(Action.CAPTURE)
 _INPUT = int(CourseKind.INPUT)
 _VALUE = int(CourseKind.VALUE)
 _FACTOR = int(CourseKind.FACTOR)
 
 
+SCHEDULED = -1
+"""In place of a place among what rules have started: the row is a patient's own."""
+
+
 @inner
-def act(n: int, lane: int, row: int, schedule: Schedule, therapy: Therapy, lanes: Lanes) -> None:
-    """Apply one row of a schedule."""
+def act(
+    n: int, lane: int, row: int, place: int, schedule: Schedule, therapy: Therapy, lanes: Lanes
+) -> None:
+    """Apply one row of a schedule: of a patient, or of what a rule started at a place."""
     index = schedule.table[INDEX, row]
     kind = schedule.table[KIND, row]
     value = schedule.numbers[VALUE, row]
+    slot = schedule.table[SLOT, row]
     k = index * n + lane
+    if slot >= 0:
+        if place == SCHEDULED:
+            value *= lanes.captured[slot * n + lane]
+        else:
+            value *= lanes.started[N_STARTED + slot, place]
     y = lanes.vectors[Y]
     if kind == _ADD_STATE:
         y[k] += value
@@ -62,13 +80,48 @@ def act(n: int, lane: int, row: int, schedule: Schedule, therapy: Therapy, lanes
         _set_target(n, lane, index, therapy, lanes)
     elif kind == _ADD_RUNNING:
         lanes.running[k] += value
+        if slot >= 0:
+            # What was added is taken away again but for rounding: nothing running is nothing.
+            parts = _parts(n, lane, index, therapy, lanes)
+            lanes.captured[parts] += 1.0 if schedule.numbers[VALUE, row] > 0.0 else -1.0
+            if lanes.captured[parts] == 0.0:
+                lanes.running[k] = 0.0
         _set_target(n, lane, index, therapy, lanes)
     elif kind == _DISCONTINUE:
         _discontinue(n, lane, index, therapy, lanes)
 
 
 @inner
-def rank(kind: int) -> int:
+def _parts(n: int, lane: int, course: int, therapy: Therapy, lanes: Lanes) -> int:
+    """Place of the number of captured parts of a course that run."""
+    return len(lanes.captured) - (therapy.courses.shape[1] - course) * n + lane
+
+
+@inner
+def capture(
+    n: int,
+    lane: int,
+    row: int,
+    place: int,
+    schedule: Schedule,
+    observe: Callable[..., None],
+    derive: Callable[..., None],
+    lanes: Lanes,
+    scratch: FloatArray,
+) -> None:
+    """Keep what a row reads. A parameter may have changed at this very instant."""
+    derive(n, lanes.p)
+    evaluate(n, observe, lanes.p, lanes.numbers, lanes.vectors, scratch)
+    slot = schedule.table[INDEX, row]
+    value = scratch[schedule.table[SLOT, row] * n + lane]
+    if place == SCHEDULED:
+        lanes.captured[slot * n + lane] = value
+    else:
+        lanes.started[N_STARTED + slot, place] = value
+
+
+@inner
+def rank(kind: int, index: int, therapy: Therapy) -> int:
     """Place of an action among those that rules do at one instant."""
     if kind == _RESET_STATE:
         return 0
@@ -76,10 +129,14 @@ def rank(kind: int) -> int:
         return 1
     if kind == _SET_PARAMETER:
         return 2
-    if kind in (_SET_STATE, _SCALE_STATE):
+    if kind == _ADD_RUNNING and therapy.courses[COURSE_KIND, index] != _INPUT:
         return 3
-    # Courses and doses: what runs and what is added do not get in each other's way.
-    return 4
+    if kind in (_SET_STATE, _SCALE_STATE):
+        return 4
+    if kind == _CAPTURE:
+        return 5
+    # Infusions and doses: what runs and what is added do not get in each other's way.
+    return 6
 
 
 @inner
@@ -142,7 +199,11 @@ def _discontinue(n: int, lane: int, item: int, therapy: Therapy, lanes: Lanes) -
     What a rule starts at this very instant is not meant, and it may start its own again.
     """
     for c in range(therapy.courses.shape[1]):
-        if therapy.courses[COURSE_ITEM, c] == item and lanes.running[c * n + lane] != 0.0:
+        if therapy.courses[COURSE_ITEM, c] != item:
+            continue
+        if len(lanes.captured) > 0:
+            lanes.captured[_parts(n, lane, c, therapy, lanes)] = 0.0
+        if lanes.running[c * n + lane] != 0.0:
             lanes.running[c * n + lane] = 0.0
             _set_target(n, lane, c, therapy, lanes)
     rule = item - therapy.n_items

@@ -152,6 +152,9 @@ SIZES = (
     "reducing",
     "observing",
     "pools",
+    "capturing",
+    "slots",
+    "rule_slots",
 )
 """Names of the entries of the driver's first array."""
 (
@@ -173,6 +176,9 @@ SIZES = (
     _REDUCING,
     _OBSERVING,
     _POOLS,
+    _CAPTURING,
+    _SLOTS,
+    _RULE_SLOTS,
 ) = range(len(SIZES))
 
 
@@ -190,7 +196,8 @@ def _make_lanes(sizes: IntArray, n_parameters: int, atol_scale: float, therapy: 
         np.zeros((N_VECTORS, sizes[_N_STATES] * n)),
         np.zeros((therapy.courses.shape[1] + therapy.n_items) * n),
         np.zeros((N_RECALL, (therapy.rules.shape[1] - 1) * n)),
-        np.full((N_STARTED, sizes[_STARTED] * n), FREE),
+        np.full((N_STARTED + sizes[_RULE_SLOTS], sizes[_STARTED] * n), FREE),
+        np.zeros((sizes[_SLOTS] + therapy.courses.shape[1]) * n if sizes[_CAPTURING] else 0),
     )
 
 
@@ -369,7 +376,7 @@ def drive(
                     if flags[ENTERS, lane] == 0 or flags[PATIENT, lane] < 0:
                         continue
                     flags[ENTERS, lane] = 0
-                    apply_stops(n, lane, therapy, lanes, log)
+                    apply_stops(n, lane, observe, derive, therapy, lanes, log, values[SCRATCH])
                     if ruling:
                         rule(
                             LAND, n, lane, watching, observe, derive, therapy, lanes, log, values,
@@ -523,7 +530,10 @@ def drive(
                 if numbers[T, lane] >= numbers[BOUNDARY, lane]:
                     switched = numbers[T, lane] >= numbers[NEXT_SWITCH, lane]
                     if numbers[T, lane] < numbers[END, lane]:
-                        switched = apply_stops(n, lane, therapy, lanes, log) or switched
+                        acted = apply_stops(
+                            n, lane, observe, derive, therapy, lanes, log, values[SCRATCH]
+                        )
+                        switched = switched or acted
                     if switched:
                         flags[FRESH, lane] = 1
                         flags[JUMPED, lane] = 1

@@ -62,6 +62,7 @@ def _settle_all(
     lanes: Lanes,
     log: Log,
     left: FloatArray,
+    scratch: FloatArray,
 ) -> None:
     """After jumps, look at the conditions of all lanes and let act what has become true."""
     flags, numbers = lanes.flags, lanes.numbers
@@ -74,7 +75,7 @@ def _settle_all(
                 continue
             flags[JUMPED, lane] = 0
             if settle(n, lane, left, therapy, lanes):
-                land(n, lane, left, therapy, lanes, log)
+                land(n, lane, left, observe, derive, therapy, lanes, log, scratch)
                 flags[JUMPED, lane] = 1
                 flags[AT_ONCE, lane] += 1
                 acted = True
@@ -113,7 +114,7 @@ def follow_rules(
         attend_first(n, values[LEFT], therapy, lanes)
     elif task == SETTLE:
         if watching:
-            _settle_all(n, observe, derive, therapy, lanes, log, values[LEFT])
+            _settle_all(n, observe, derive, therapy, lanes, log, values[LEFT], values[SCRATCH])
     elif task == WATCH:
         if watching:
             for j in range(n):
@@ -130,7 +131,7 @@ def follow_rules(
                     )  # fmt: skip
     elif task == LAND:
         lanes.flags[AT_ONCE, lane] = 0
-        land(n, lane, values[LEFT], therapy, lanes, log)
+        land(n, lane, values[LEFT], observe, derive, therapy, lanes, log, values[SCRATCH])
 
 
 def ignore_rules(

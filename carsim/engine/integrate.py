@@ -163,6 +163,9 @@ def integrate(
         "reducing": len(reductions.kind) > 0,
         "pools": bool(np.any(lowest == 0.0)),
         "observing": bool(np.any(save.sources >= program.n_states)),
+        "capturing": stops.n_slots + rules.actions.n_slots > 0,
+        "slots": stops.n_slots,
+        "rule_slots": rules.actions.n_slots,
     }
     # Not filled beforehand: for large ensembles that would cost as much as the integration.
     # By patient and time first, so that what is known at one moment goes to one place in memory.
@@ -267,7 +270,8 @@ def integrate(
 
 
 def _schedule(stops: Stops) -> Schedule:
-    table = np.array([stops.kind, stops.index, stops.item, stops.counted], dtype=np.int64)
+    columns = [stops.kind, stops.index, stops.item, stops.counted, stops.factors]
+    table = np.array(columns, dtype=np.int64)
     return Schedule(_own(stops.offsets), _own(table), _floats(np.array([stops.time, stops.value])))
 
 

@@ -114,7 +114,7 @@ SCRATCH = 2 * SAMPLES
 N_VALUES = 2 * SAMPLES + 1
 
 # Columns of a schedule's table, shape (N_COLUMNS, n_rows).
-KIND, INDEX, ITEM, COUNTED = range(4)
+KIND, INDEX, ITEM, COUNTED, SLOT = range(5)
 
 # What a course is, shape (3, n_courses).
 COURSE_KIND, TARGET, COURSE_ITEM = range(3)
@@ -156,7 +156,8 @@ DECIDED = 9
 """1 for a rule that fires at the time that is looked at."""
 N_RECALL = 10
 
-# What rules have started, shape (N_STARTED, capacity * lanes).
+# What rules have started, shape (N_STARTED + n_slots, capacity * lanes); behind the rows named here
+# what was captured for it.
 STARTED_RULE, STARTED_ROW, SINCE = range(3)
 FREE, ACTING = -1.0, -2.0
 """In place of a rule: nobody is here; the one that is here is acting."""

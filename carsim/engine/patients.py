@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from carsim.engine.actions import act, count, is_discontinued
+from carsim.engine.actions import SCHEDULED, act, capture, count, is_discontinued
 from carsim.engine.atomic import fetch_and_add
 from carsim.engine.instants import instant
 from carsim.engine.jit import inner
@@ -20,6 +22,7 @@ from carsim.engine.layout import (
     INPUTS,
     ITEM,
     JUMPED,
+    KIND,
     NEXT,
     NEXT_DUE,
     NEXT_SAVE,
@@ -36,10 +39,11 @@ from carsim.engine.layout import (
     T,
     Y,
 )
-from carsim.engine.plan import IntArray
+from carsim.engine.plan import Action, FloatArray, IntArray
 from carsim.engine.records import Lanes, Log, Patients, Therapy, Wanted, Written
 from carsim.engine.saving import save_nothing
 
+_CAPTURE = int(Action.CAPTURE)
 UNDER_WAY = -2
 """Status of a lane whose patient has not ended."""
 
@@ -68,7 +72,16 @@ def set_boundary(n: int, lane: int, therapy: Therapy, lanes: Lanes) -> None:
 
 
 @inner
-def apply_stops(n: int, lane: int, therapy: Therapy, lanes: Lanes, log: Log) -> bool:
+def apply_stops(
+    n: int,
+    lane: int,
+    observe: Callable[..., None],
+    derive: Callable[..., None],
+    therapy: Therapy,
+    lanes: Lanes,
+    log: Log,
+    scratch: FloatArray,
+) -> bool:
     """Apply all actions that are due and set the next boundary; true if there was one."""
     stops = therapy.stops
     last = stops.offsets[_owner(lanes.flags[PATIENT, lane], stops.offsets) + 1]
@@ -77,7 +90,10 @@ def apply_stops(n: int, lane: int, therapy: Therapy, lanes: Lanes, log: Log) -> 
     now = lanes.numbers[T, lane] + instant(lanes.numbers[T, lane])
     while row < last and stops.numbers[TIME, row] <= now:
         if not is_discontinued(n, lane, stops.table[ITEM, row], therapy, lanes):
-            act(n, lane, row, stops, therapy, lanes)
+            if stops.table[KIND, row] == _CAPTURE:
+                capture(n, lane, row, SCHEDULED, stops, observe, derive, lanes, scratch)
+            else:
+                act(n, lane, row, SCHEDULED, stops, therapy, lanes)
             count(n, lane, row, stops, lanes, log)
             acted = True
         row += 1
@@ -115,6 +131,8 @@ def load_patient(
         lanes.base[i * n + lane] = patients.parameters[patient, i]
     for i in range(lane, len(lanes.running), n):
         lanes.running[i] = 0.0
+    for i in range(lane, len(lanes.captured), n):
+        lanes.captured[i] = 0.0
     start = patients.span[0, patient]
     numbers[T, lane] = start
     numbers[END, lane] = patients.span[1, patient]

@@ -7,7 +7,7 @@ an index into the concatenation ``[states..., observables...]``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -37,6 +37,8 @@ class Action(IntEnum):
     """Nothing but a landing and a new first step."""
     RESET_STATE = 8
     """As SET_STATE, but before everything else of the same instant."""
+    CAPTURE = 9
+    """Keep what an observable is now, for rows to come that it multiplies."""
 
 
 class CourseKind(IntEnum):
@@ -82,6 +84,9 @@ class Stops:
     value : float64 array, shape (n_rows,), state or parameter unit, or number of parts
     item : int64 array, shape (n_rows,), item that the action belongs to; -1 for none
     counted : int64 array, shape (n_rows,), doses of the item that the row stands for
+    factor : int64 array, shape (n_rows,), or (0,) if no row has one
+        Slot that multiplies the value, in units of what is captured; -1 for none. Of a CAPTURE,
+        whose slot is its index, the source that is captured. Slots are the owner's own.
     """
 
     offsets: IntArray
@@ -91,6 +96,7 @@ class Stops:
     value: FloatArray
     item: IntArray
     counted: IntArray
+    factor: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @classmethod
     def none(cls, n_owners: int = 1) -> Stops:
@@ -103,13 +109,23 @@ class Stops:
     def joined(cls, parts: Sequence[Stops]) -> Stops:
         """The owners of all parts, one after the other."""
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        names = ["time", "kind", "index", "value", "item", "counted"]
+        if any(part.factor.size for part in parts):
+            names.append("factors")
         return cls(
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            *(
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("time", "kind", "index", "value", "item", "counted")
-            ),
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in names),
         )
+
+    @property
+    def factors(self) -> IntArray:
+        """Slots of all rows, shape (n_rows,); -1 for none."""
+        return self.factor if self.factor.size else np.full(len(self.time), -1, dtype=np.int64)
+
+    @property
+    def n_slots(self) -> int:
+        """Slots that the rows of an owner capture into, at most."""
+        return int(np.max(self.index[self.kind == Action.CAPTURE], initial=-1)) + 1
 
     @property
     def n_owners(self) -> int:
@@ -129,6 +145,7 @@ class Stops:
             self.value[low:high],
             self.item[low:high],
             self.counted[low:high],
+            self.factor[low:high],
         )
 
 

@@ -56,7 +56,7 @@ class Schedule(NamedTuple):
     Attributes
     ----------
     offsets : int64 array, shape (n_owners + 1,)
-    table : int64 array, shape (4, n_rows), columns KIND, INDEX, ITEM, COUNTED
+    table : int64 array, shape (5, n_rows), columns KIND, INDEX, ITEM, COUNTED, SLOT
     numbers : float64 array, shape (2, n_rows), time and value
     """
 
@@ -110,7 +110,10 @@ class Lanes(NamedTuple):
     running : float64 array, shape ((n_courses + n_items) * lanes,)
         How many parts of each course run; behind them 1 for each item that was discontinued.
     recall : float64 array, shape (N_RECALL, n_rules * lanes)
-    started : float64 array, shape (N_STARTED, capacity * lanes)
+    started : float64 array, shape (N_STARTED + n_slots, capacity * lanes)
+    captured : float64 array, shape ((n_slots + n_courses) * lanes,)
+        What was captured for what is scheduled; behind it how many captured parts of each course
+        run. Of no length where nothing is captured.
     """
 
     p: FloatArray
@@ -121,6 +124,7 @@ class Lanes(NamedTuple):
     running: FloatArray
     recall: FloatArray
     started: FloatArray
+    captured: FloatArray
 
 
 class Log(NamedTuple):
@@ -168,7 +172,7 @@ THERAPY = types.NamedTuple(
     Therapy,
 )
 LANES = types.NamedTuple(
-    [VECTOR, VECTOR, MATRIX, INTEGER_MATRIX, MATRIX, VECTOR, MATRIX, MATRIX], Lanes
+    [VECTOR, VECTOR, MATRIX, INTEGER_MATRIX, MATRIX, VECTOR, MATRIX, MATRIX, VECTOR], Lanes
 )
 LOG = types.NamedTuple([INTEGER_MATRIX, INTEGERS, CUBE], Log)
 WRITTEN = types.NamedTuple([VECTOR, MATRIX, INTEGER_MATRIX, MATRIX, INTEGERS], Written)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from carsim.engine.actions import act, count, note, rank
+from carsim.engine.actions import act, capture, count, note, rank
 from carsim.engine.instants import instant
 from carsim.engine.jit import inner
 from carsim.engine.knots import MOST_KNOTS, beyond, find_knots, is_quiet
@@ -37,6 +37,7 @@ from carsim.engine.layout import (
     FRESH,
     HOLDS,
     IDLE,
+    INDEX,
     JUMPED,
     KIND,
     LATEST,
@@ -73,11 +74,12 @@ from carsim.engine.layout import (
 )
 from carsim.engine.patients import set_boundary
 from carsim.engine.philox import two_normals
-from carsim.engine.plan import FloatArray, IntArray
+from carsim.engine.plan import Action, FloatArray, IntArray
 from carsim.engine.records import Lanes, Log, Therapy
 from carsim.engine.samples import evaluate_inside, finish_of, locate
 from carsim.engine.status import Status
 
+_CAPTURE = int(Action.CAPTURE)
 _EVENT_LIMIT = int(Status.EVENT_LIMIT)
 # Visits come from a grid: a spacing of eight hours is met by visits eight hours apart, whatever the
 # last digit of their times.
@@ -268,7 +270,17 @@ def _fire(
 
 
 @inner
-def _carry_out(n: int, lane: int, time: float, therapy: Therapy, lanes: Lanes, log: Log) -> bool:
+def _carry_out(
+    n: int,
+    lane: int,
+    time: float,
+    observe: Callable[..., None],
+    derive: Callable[..., None],
+    therapy: Therapy,
+    lanes: Lanes,
+    log: Log,
+    scratch: FloatArray,
+) -> bool:
     """Do what is due of all that rules have started; true if anything was."""
     n_rules = therapy.rules.shape[1] - 1
     patient = lanes.flags[PATIENT, lane]
@@ -286,7 +298,8 @@ def _carry_out(n: int, lane: int, time: float, therapy: Therapy, lanes: Lanes, l
             if begun + schedule.numbers[TIME, row] > time + instant(time):
                 continue
             # By kind, then by rule, and of one rule the oldest firing first.
-            order = rank(schedule.table[KIND, row]) * n_rules + rule
+            kind, index = schedule.table[KIND, row], schedule.table[INDEX, row]
+            order = rank(kind, index, therapy) * n_rules + rule
             if next_place < 0 or order < first or (order == first and begun < since):
                 next_place, first, since = place, order, begun
         if next_place < 0:
@@ -296,7 +309,10 @@ def _carry_out(n: int, lane: int, time: float, therapy: Therapy, lanes: Lanes, l
         last = schedule.offsets[actions_of(patient, rule, schedule.offsets, n_rules) + 1]
         # What a rule does cannot end this very firing, but those before it.
         lanes.started[STARTED_RULE, next_place] = ACTING
-        act(n, lane, row, schedule, therapy, lanes)
+        if schedule.table[KIND, row] == _CAPTURE:
+            capture(n, lane, row, next_place, schedule, observe, derive, lanes, scratch)
+        else:
+            act(n, lane, row, next_place, schedule, therapy, lanes)
         count(n, lane, row, schedule, lanes, log)
         lanes.started[STARTED_ROW, next_place] = row + 1
         lanes.started[STARTED_RULE, next_place] = rule if row + 1 < last else FREE
@@ -545,7 +561,17 @@ def _decide(
 
 
 @inner
-def land(n: int, lane: int, values: FloatArray, therapy: Therapy, lanes: Lanes, log: Log) -> None:
+def land(
+    n: int,
+    lane: int,
+    values: FloatArray,
+    observe: Callable[..., None],
+    derive: Callable[..., None],
+    therapy: Therapy,
+    lanes: Lanes,
+    log: Log,
+    scratch: FloatArray,
+) -> None:
     """Carry out what is due now, with `values` as they were before any jump."""
     time = lanes.numbers[T, lane]
     for rule in range(therapy.rules.shape[1] - 1):
@@ -557,7 +583,7 @@ def land(n: int, lane: int, values: FloatArray, therapy: Therapy, lanes: Lanes, 
             _fire(n, lane, rule, time, therapy, lanes, log)
     if time < lanes.numbers[END, lane]:
         # What is due at the very end is not done, nor is what is scheduled for it.
-        _carry_out(n, lane, time, therapy, lanes, log)
+        _carry_out(n, lane, time, observe, derive, therapy, lanes, log, scratch)
     _set_next_due(n, lane, therapy, lanes)
     set_next_visit(n, lane, time, therapy, lanes)
 

@@ -31,6 +31,7 @@ def compile_model(
     lanes: int | None = None,
     driven: tuple[str, ...] = (),
     integrals: tuple[str, ...] = (),
+    readings: tuple[tuple[tuple[str, ...], str, str], ...] = (),
 ) -> Program:
     """Trace a model, write its kernels and compile them, or find them compiled.
 
@@ -41,6 +42,8 @@ def compile_model(
         Patients advanced by one call; by default chosen from the number of states.
     driven, integrals : tuple of str
         Parameters and outputs that add states, see `carsim.symbolic.trace.trace`.
+    readings : tuple of tuple
+        What items read at their records, see there.
 
     Raises
     ------
@@ -53,7 +56,8 @@ def compile_model(
         lanes = lanes_for(len(model.state_names))
     if lanes % WIDTH or lanes <= 0:
         raise ValueError(f"lanes = {lanes}: kernels work on packs, give a multiple of {WIDTH}")
-    return _compiled(model.name, trace(model, driven, integrals), lanes)
+    traced = trace(model, driven, integrals, readings=readings)
+    return _compiled(model.name, traced, lanes)
 
 
 def lanes_for(n_states: int) -> int:

@@ -75,6 +75,7 @@ def therapy_courses(result: xr.Dataset, *, join: float = 1.0) -> dict[str, list[
     from carsim.scenario import prepare
     from carsim.therapy import Dose, Infusion, People, Window
     from carsim.therapy.expand import administration, window_times
+    from carsim.therapy.history import History
     from carsim.therapy.values import columns
 
     _check_log(result)
@@ -86,12 +87,13 @@ def therapy_courses(result: xr.Dataset, *, join: float = 1.0) -> dict[str, list[
         prepared.p, prepared.y0[:, : len(scenario.model.states)], prepared.patients, seed
     )
     stop = columns(scenario.stop)
+    history = History(scenario.model, people, scenario.items, scenario.start, stop)
     last = np.broadcast_to(stop, (len(people), 1))[rows]
     found: dict[str, list[list[Span]]] = {}
     for name, item in scenario.items.items():
         where = f"therapy.{name}"
         if isinstance(item, Dose | Infusion):
-            given = administration(name, item, scenario.model, people, stop)
+            given = administration(name, item, history, stop)
             begins, ends = given.enters, given.ends
             if isinstance(item, Dose):
                 ends = begins

@@ -23,6 +23,7 @@ from carsim.scenario import validate
 from carsim.scenario.encoding import decode, encode
 from carsim.scenario.replace import replaced
 from carsim.scenario.solver import Solver
+from carsim.scenario.start_only import check_read_later
 from carsim.therapy import (
     ACTIONS,
     ITEMS,
@@ -141,6 +142,7 @@ class Scenario:
                     f"another item of carsim.therapy."
                 )
         check_therapy(model, self.items, self.start, self.stop)
+        check_read_later(model, self.items)
         if self.population is not None:
             self.population.validate(model, self.parameters, self.variants)
         number = validate.number_of_patients(self._array_lengths(), self._size)

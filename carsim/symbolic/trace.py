@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carsim.errors import ModelError
 from carsim.symbolic.derivative import Floors, derivative
@@ -124,6 +124,7 @@ def trace(
     driven: Sequence[str] = (),
     integrals: Sequence[str] = (),
     graph: Graph | None = None,
+    readings: Sequence[tuple[tuple[str, ...], str, str]] = (),
 ) -> Trace:
     """Compute a model's equations, as they were when it was built, with symbols.
 
@@ -137,11 +138,15 @@ def trace(
         States or observables whose integrals become states behind those; "" is the integral of 1.
     graph : Graph, optional
         Where the nodes go; a new one by default.
+    readings : sequence of (tuple of str, str, str)
+        Products that become observables behind the model's own: parameters, and the fraction of a
+        route (or "") into a state.
 
     Raises
     ------
     ModelError
-        When an equation branches on a value or turns one into a number.
+        When an equation, or the fraction of a route that is read, branches on a value or turns one
+        into a number.
     """
     graph = Graph() if graph is None else graph
     time = graph.symbol("t")
@@ -155,6 +160,9 @@ def trace(
     results = [graph.lift(value) for value in model.equations.replay((time, *states, *given))]
     derivatives = tuple(results[: len(states)])
     observables = tuple(results[len(states) :])
+    named = dict(zip(model.parameter_names, given, strict=True))
+    record = model.parameter_record(given)
+    read = tuple(_read(model, graph, named, record, *reading) for reading in readings)
     outputs = {
         "": graph.one,
         **dict(zip(model.state_names, states, strict=True)),
@@ -170,7 +178,7 @@ def trace(
         (*states, *moving.values(), *added),
         parameters,
         (*derivatives, *(graph.zero for _ in moving), *(outputs[name] for name in integrals)),
-        observables,
+        (*observables, *read),
         {
             symbol.index: field.atol * graph.symbol(TOLERANCE)
             for symbol, field in zip(states, model.states, strict=True)
@@ -198,3 +206,29 @@ def _leaves(observable: Expression, states: set[int]) -> tuple[Expression, ...]:
         if graph.depends_on(gap) & states and not guard:
             found[node.index] = gap
     return tuple({found[index].index: found[index] for index in sorted(found)}.values())
+
+
+def _read(
+    model: Model,
+    graph: Graph,
+    named: Mapping[str, Expression],
+    p: Any,
+    names: tuple[str, ...],
+    into: str,
+    state: str,
+) -> Expression:
+    """Product of some parameters and the fraction of a route into a state."""
+    factors = [named[name] for name in names]
+    if into:
+        given = model.routes[into].fractions[state]
+        try:
+            factors.append(graph.lift(given(p) if callable(given) else given))
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"model {model.name!r}: route {into!r}: the fraction into {state!r} cannot be read "
+                f"while a simulation runs: {error}. Write it with the functions of carsim.math."
+            ) from None
+    product = factors[0]
+    for factor in factors[1:]:
+        product = product * factor
+    return product

@@ -9,8 +9,9 @@ import numpy as np
 
 from carsim.engine.plan import Action, CourseKind, Courses
 from carsim.therapy.doses import Dose, Infusion
-from carsim.therapy.expand import Administration, People, narrow
-from carsim.therapy.routes import given_into, routed, states_of
+from carsim.therapy.expand import Administration, People, narrow, recorded
+from carsim.therapy.history import Entry, History, changed_by_rules
+from carsim.therapy.routes import given_into, states_of
 from carsim.therapy.rules import Hazard, Rule
 from carsim.therapy.sources import Sources
 from carsim.therapy.timeline import Actions, Order, changed_only, running
@@ -48,6 +49,7 @@ class Builder:
         self.model, self.therapy, self.people = model, therapy, people
         self.start, self.stop = start, stop
         self.sources = sources
+        self.history = History(model, people, therapy, start, stop, changed_by_rules(therapy))
         scheduled, rules = item_names(therapy)
         self.number = {name: k for k, name in enumerate((*scheduled, *rules))}
         self.scheduled, self.rules = scheduled, rules
@@ -55,7 +57,7 @@ class Builder:
         self.targets: list[int] = []
         self.owners: list[int] = []
         self.levels: list[FloatArray] = []
-        self.routes: dict[str, list[tuple[int, FloatArray]]] = {}
+        self.slots = 0
 
     def course(self, kind: CourseKind, target: int, name: str, level: FloatArray) -> int:
         """A new course, by number."""
@@ -142,21 +144,22 @@ class Builder:
 
     def reached(self, name: str) -> set[int]:
         """Columns of the states that an item gives into."""
-        return given_into(self.model, self.therapy[name], self.people.parameters)
-
-    def routed(self, into: str) -> list[tuple[int, FloatArray]]:
-        """States that a route leads to, with the state units per unit of dose."""
-        if into not in self.routes:
-            self.routes[into] = routed(self.model, into, self.people.parameters)
-        return self.routes[into]
+        return given_into(self.therapy[name], self.history)
 
     def entering(
         self, name: str, item: Dose | Infusion, given: Administration, *, counted: bool
     ) -> list[Actions]:
-        """Doses into states, or the edges of infusions; `counted` in the doses given."""
+        """Doses into states, or the edges of infusions; `counted` in the doses given.
+
+        What rules change, and so is read while the simulation runs, multiplies parts that begin
+        and end.
+        """
         actions = []
-        for state, fraction in self.routed(item.into):
-            if isinstance(item, Dose):
+        for entry in given.entries:
+            state, fraction = entry.state, entry.factor
+            if entry.reading is not None:
+                actions += self._entering_as_read(name, item, given, entry, counted=counted)
+            elif isinstance(item, Dose):
                 ones = np.full((1, 1), int(counted), dtype=np.int64)
                 amount = given.level * fraction
                 actions.append(
@@ -170,7 +173,7 @@ class Builder:
                         ones,
                     )
                 )
-            elif given.level.shape[1] == 1:
+            elif given.level.shape[1] == fraction.shape[1] == 1:
                 course = self.course(CourseKind.INPUT, state, name, given.level * fraction)
                 actions.append(
                     self.edges(
@@ -178,13 +181,58 @@ class Builder:
                     )
                 )
             else:
+                level = given.level
+                if fraction.shape[1] > 1:
+                    level, fraction = level * fraction, np.ones((1, 1))
                 course = self.course(CourseKind.INPUT, state, name, fraction)
                 actions.append(
                     self.edges(
-                        *(Order.INFUSION, course, name, given.enters, given.ends, given.level),
+                        *(Order.INFUSION, course, name, given.enters, given.ends, level),
                         counted=counted,
                     )
                 )
             # A dose through a route of several states is one dose.
             counted = False
+        return actions
+
+    def _entering_as_read(
+        self,
+        name: str,
+        item: Dose | Infusion,
+        given: Administration,
+        entry: Entry,
+        *,
+        counted: bool,
+    ) -> list[Actions]:
+        """Doses, or parts of a course, times what is read at their records.
+
+        One slot a record: its repeats, and what enters later, find the value there.
+        """
+        assert entry.reading is not None
+        number, own = self.number[name], recorded(item)
+        first, self.slots = self.slots, self.slots + own.shape[1]
+        source = np.full((1, 1), self.sources.reading(entry.reading), dtype=np.int64)
+        actions = []
+        for column in range(own.shape[1]):
+            # A record of which nothing is left is no reason to land.
+            left = (np.isfinite(given.enters) & (given.record == column)).any(axis=1)
+            time = np.where(left[:, None], own[:, column : column + 1], np.inf)
+            actions.append(
+                Actions(
+                    *(Order.CAPTURE, Action.CAPTURE, first + column, time, np.zeros((1, 1))),
+                    *(number, np.zeros((1, 1), dtype=np.int64), source),
+                )
+            )
+        slot = first + given.record
+        one = np.full((1, 1), int(counted), dtype=np.int64)
+        none = np.zeros((1, 1), dtype=np.int64)
+        if isinstance(item, Dose):
+            dose = (Order.DOSE, Action.ADD_STATE, entry.state)
+            actions.append(Actions(*dose, given.enters, given.level, number, one, slot))
+            return actions
+        course = self.course(CourseKind.INPUT, entry.state, name, np.ones((1, 1)))
+        part = (Order.INFUSION, Action.ADD_RUNNING, course)
+        # What ends at an instant ends before what begins then.
+        actions.append(Actions(*part, given.ends, -given.level, number, none, slot))
+        actions.append(Actions(*part, given.enters, given.level, number, one, slot))
         return actions

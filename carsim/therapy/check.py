@@ -11,7 +11,20 @@ from numpy.typing import NDArray
 
 from carsim.errors import CarsimError, ScenarioError, unknown
 from carsim.therapy.doses import Dose, Infusion
-from carsim.therapy.expand import first_times, nominal_times, window_times
+from carsim.therapy.expand import (
+    first_times,
+    level_names,
+    nominal_times,
+    timing_names,
+    window_times,
+)
+from carsim.therapy.history import (
+    changed_by_rules,
+    changed_in_advance,
+    fraction_reads,
+    fractions_of,
+    given_by,
+)
 from carsim.therapy.regimens import SINGLE
 from carsim.therapy.rules import Discontinue, Hazard, Rule, SetParameter, SetState
 from carsim.therapy.values import FloatArray, Item, columns, shown
@@ -57,6 +70,7 @@ def check_therapy(
             _check_item(where, item, model, start, last)
     _check_windows(therapy, start, last)
     _check_covariates(therapy)
+    _check_records(model, therapy)
     _check_order_of_rules(therapy)
 
 
@@ -305,6 +319,66 @@ def _check_covariates(therapy: Mapping[str, Item]) -> None:
                     f"therapy.{name} sets {part.parameter}, which follows therapy.{owner}: its "
                     f"next record would undo it. Let one of them act on another parameter."
                 )
+
+
+def _check_records(model: Model, therapy: Mapping[str, Item]) -> None:
+    """Refuse what would have to be known in advance of a record, and is not.
+
+    How much enters is read when the record comes; when it enters, and for how long, has to be known
+    before, as do steady states.
+    """
+    by_rules = changed_by_rules(therapy)
+    changing = by_rules | changed_in_advance(therapy)
+    if not changing:
+        return
+    for name, item in therapy.items():
+        given, live = given_by(item, changing, by_rules)
+        by_rule = isinstance(item, Rule | Hazard)
+        for part in given:
+            where = f"therapy.{name}"
+            if isinstance(item, Rule | Hazard):
+                where += f".do[{item.actions.index(part)}]"
+            for field, parameter in timing_names(part).items():
+                if parameter not in live:
+                    continue
+                changer = _changer(therapy, parameter)
+                advice = f"Give {field} as a number, or let {changer} act on another parameter."
+                if by_rule:
+                    advice = f"Schedule it, or give {field} as a number."
+                if field == "bioavailability":
+                    advice += " With bioavailability_scales = 'rate' it can be read then."
+                raise ScenarioError(
+                    f"{where}: {field} = {parameter!r} counts at the record, and {changer} changes "
+                    f"it: its value is known only {'when the rule gives' if by_rule else 'then'}, "
+                    f"but says when it enters and for how long. {advice}"
+                )
+            if part.steady_state:
+                read = set(level_names(part)).union(
+                    *(
+                        fraction_reads(model, part.into, state)
+                        for state in fractions_of(model, part.into)
+                    )
+                )
+                for parameter in sorted(read & live):
+                    raise ScenarioError(
+                        f"{where}: it is at steady state and reads {parameter!r}, which "
+                        f"{_changer(therapy, parameter)} changes while the simulation runs: the "
+                        f"steady state has to be known before. Leave steady_state out, and let a "
+                        f"run-up lead there, or change {parameter!r} by a Window or a Covariate."
+                    )
+
+
+def _changer(therapy: Mapping[str, Item], parameter: str) -> str:
+    """What changes a parameter: a rule, if there is one."""
+    found = []
+    for name, item in therapy.items():
+        parts = item.actions if isinstance(item, Rule | Hazard) else (item,)
+        for part in parts:
+            if not isinstance(part, Window | Covariate | SetParameter):
+                continue
+            if part.parameter == parameter:
+                found.append((not isinstance(item, Rule | Hazard), f"therapy.{name}"))
+    return min(found)[1]
 
 
 def _check_order_of_rules(therapy: Mapping[str, Item]) -> None:

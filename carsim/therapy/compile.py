@@ -8,12 +8,12 @@ scheduled.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from carsim.engine.plan import SAME_INSTANT, Action, CourseKind, Courses, Rules, Stops
 from carsim.errors import ScenarioError
@@ -26,6 +26,7 @@ from carsim.therapy.expand import (
     narrow,
     window_times,
 )
+from carsim.therapy.history import covariate_at, read_by
 from carsim.therapy.programs import compile_rules
 from carsim.therapy.sources import Sources
 from carsim.therapy.steady import Solve, Train, Unsteady, before_record, period, train
@@ -102,7 +103,7 @@ class _Compiler(Builder):
     def run(self, solve: Solve) -> Compiled:
         self.unsteady: list[Unsteady] = []
         trains = {
-            name: train(f"therapy.{name}", item, self.model, self.people, self.stop)
+            name: train(f"therapy.{name}", item, self.history, self.stop)
             for name in self.scheduled
             if isinstance(item := self.therapy[name], Dose | Infusion) and item.steady_state
         }
@@ -118,7 +119,7 @@ class _Compiler(Builder):
             elif isinstance(item, Window):
                 actions += self._window(name, item)
             elif isinstance(item, Dose | Infusion):
-                given = administration(name, item, self.model, self.people, self.stop)
+                given = administration(name, item, self.history, self.stop)
                 if item.steady_state:
                     actions += states[name]
                     earlier = before_record(f"therapy.{name}", item, trains[name])
@@ -168,12 +169,18 @@ class _Compiler(Builder):
         later[:, :-1] = begins[:, 1:] == begins[:, :-1]
         begins = np.where(later, np.inf, begins)
         own = narrow(self.people.parameters[:, parameter])
+        item = self.number[name]
+        if shift and covariate.parameter in read_by(self.model, self.sources.readings):
+            # What is read at a record is that record's own: it goes on behind it.
+            first = np.full((len(times), 1), self.start)
+            value = covariate_at(covariate, first)
+            kind = (Action.SET_PARAMETER, parameter)
+            return [
+                Actions(Order.PARAMETER, *kind, first, value, item),
+                Actions(Order.FOLLOWING, *kind, begins, values, item),
+            ]
         time = changed_only(begins, values, own)
-        return [
-            Actions(
-                Order.PARAMETER, Action.SET_PARAMETER, parameter, time, values, self.number[name]
-            )
-        ]
+        return [Actions(Order.PARAMETER, Action.SET_PARAMETER, parameter, time, values, item)]
 
     def _ramp(
         self, name: str, covariate: Covariate, times: FloatArray, values: FloatArray
@@ -233,22 +240,22 @@ class _Compiler(Builder):
         """Set or add the states that an item with a steady state determines."""
         item = self.therapy[name]
         assert isinstance(item, Dose | Infusion)
-        fractions = self.routed(item.into)
-        parameters = self._parameters_at(given.time)
         if not np.isfinite(given.time).any():
             return []
         where = f"therapy.{name}"
-        steady = solve(period(where, item, given, fractions, parameters))
+        parameters = self.history.table(given.time)
+        steady = solve(period(where, item, given, parameters))
         missing = np.flatnonzero(np.isnan(steady.values).any(axis=1))
         if missing.size:
             time = np.broadcast_to(given.time[:, 0], (len(parameters),))[missing]
             self.unsteady.append(Unsteady(name, missing, time, steady.growing[missing]))
-        for state, _ in fractions:
-            if state not in steady.states:
+        for entry in given.entries:
+            if entry.state not in steady.states:
+                state = self.model.states[entry.state].name
                 raise ScenarioError(
-                    f"{where}: the dose alone does not determine a steady state of "
-                    f"{self.model.states[state].name!r}, which follows from other states too or "
-                    f"has no way out. Leave steady_state out, and let a run-up lead there."
+                    f"{where}: the dose alone does not determine a steady state of {state!r}, "
+                    f"which follows from other states too or has no way out. Leave steady_state "
+                    f"out, and let a run-up lead there."
                 )
         order, kind = (
             (Order.REPLACE, Action.SET_STATE)
@@ -267,27 +274,6 @@ class _Compiler(Builder):
             for k, state in enumerate(steady.states)
         ]
 
-    def _parameters_at(self, time: FloatArray) -> FloatArray:
-        """Parameters of every patient at a time, with the windows and covariates of then."""
-        table = self.people.parameters.copy()
-        when = np.broadcast_to(np.where(np.isfinite(time), time, self.start), (len(table), 1))
-        for name in self.scheduled:
-            item = self.therapy[name]
-            if isinstance(item, Covariate):
-                table[:, self.model.parameter_index[item.parameter]] = _covariate_at(item, when)
-        for scaling in (False, True):
-            for name in self.scheduled:
-                item = self.therapy[name]
-                if not isinstance(item, Window) or (item.value is None) != scaling:
-                    continue
-                begins, ends = window_times(f"therapy.{name}", item, self.start, self.stop)
-                runs = ((begins <= when) & (when < ends)).any(axis=1)
-                column = self.model.parameter_index[item.parameter]
-                given = columns(item.scale if scaling else item.value)[:, 0]  # type: ignore[arg-type]
-                changed = table[:, column] * given if scaling else given
-                table[:, column] = np.where(runs, changed, table[:, column])
-        return table
-
     def _cuts(
         self, trains: Mapping[str, Train], steady: Mapping[str, Sequence[Actions]]
     ) -> list[tuple[FloatArray, set[int], str]]:
@@ -303,28 +289,6 @@ class _Compiler(Builder):
                 states = {actions.index for actions in steady[name]}
                 cuts.append((trains[name].time, states, name))
         return cuts
-
-
-def _covariate_at(covariate: Covariate, when: FloatArray) -> FloatArray:
-    """Value at one time a patient; of a record at that time its own, shape (n_patients,)."""
-    times, values = np.broadcast_arrays(columns(covariate.at), columns(covariate.value))
-    n_known = np.isfinite(times).sum(axis=1, keepdims=True)
-    side = times < when if covariate.interpolation == "nocb" else times <= when
-    place = side.sum(axis=1, keepdims=True) - (covariate.interpolation != "nocb")
-
-    def at(table: FloatArray, column: NDArray[np.int64]) -> FloatArray:
-        within = np.clip(column, 0, np.broadcast_to(n_known, column.shape) - 1)
-        found: FloatArray = np.take_along_axis(
-            np.broadcast_to(table, (len(column), table.shape[1])), within, axis=1
-        )
-        return found[:, 0]
-
-    value = at(values, place)
-    if covariate.interpolation != "linear":
-        return value
-    begin, end, last = at(times, place), at(times, place + 1), at(values, place + 1)
-    part = np.divide(when[:, 0] - begin, end - begin, out=np.zeros(len(begin)), where=end > begin)
-    return value + np.clip(part, 0.0, 1.0) * (last - value)
 
 
 def _just_before(times: FloatArray) -> FloatArray:
@@ -352,10 +316,9 @@ def _cut(given: Administration, times: FloatArray) -> Administration:
         time = times[:, column : column + 1]
         first = np.where((ordered < _just_before(time)) & (time < first), time, first)
     cancelled = enters >= _just_before(first)
-    return Administration(
-        np.where(cancelled, np.inf, begins),
-        np.where(cancelled, np.inf, enters),
-        np.where(cancelled, np.inf, np.where(ends > first, first, ends)),
-        given.level,
-        given.ordered,
+    return dataclasses.replace(
+        given,
+        begins=np.where(cancelled, np.inf, begins),
+        enters=np.where(cancelled, np.inf, enters),
+        ends=np.where(cancelled, np.inf, np.where(ends > first, first, ends)),
     )

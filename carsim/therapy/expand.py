@@ -20,7 +20,7 @@ from carsim.therapy.values import FloatArray, Series, columns
 from carsim.therapy.windows import Window
 
 if TYPE_CHECKING:
-    from carsim.model import Model
+    from carsim.therapy.history import Entry, History
 
 CLEAN_DECIMALS = 9
 
@@ -70,9 +70,13 @@ class Administration:
         When it begins to enter, and stops; infinite for a dose, and for an infusion that runs at
         the end of the simulation.
     level : float64 array, shape (1 or n_patients, 1 or k)
-        What enters: amount of a dose, rate of an infusion, in units of the route.
+        What is given: amount of a dose, rate of an infusion, in units of the route.
     ordered : float64 array, shape (1 or n_patients, 1 or k)
         Times of the records that these are repeats of, which is when they were ordered.
+    entries : tuple of Entry
+        States that it enters, with factors of shape (1 or n_patients, 1 or k).
+    record : int64 array, shape (1 or n_patients, 1 or k)
+        Columns of these records among the item's own times.
     """
 
     begins: FloatArray
@@ -80,6 +84,8 @@ class Administration:
     ends: FloatArray
     level: FloatArray
     ordered: FloatArray
+    entries: tuple[Entry, ...]
+    record: IntArray
 
 
 @dataclass(frozen=True)
@@ -250,11 +256,17 @@ def _sizes(item: Repeated) -> list[FloatArray]:
     return [columns(value) for value in values if value is not None and not isinstance(value, str)]
 
 
-def resolved(value: Series | str | None, model: Model, people: People) -> FloatArray:
-    """A field as a table; a text is the parameter of that name, None is 1."""
+def resolved(value: Series | str | None, history: History, times: FloatArray) -> FloatArray:
+    """A field as a table, by record; a text is the parameter of that name, None is 1."""
     if isinstance(value, str):
-        return narrow(people.parameters[:, model.parameter_index[value]])
+        return history.at(value, times)
     return np.ones((1, 1)) if value is None else columns(value)
+
+
+def steady_part(value: Series | str | None, history: History, times: FloatArray) -> FloatArray:
+    """A field that multiplies what enters; 1 if it changes, as the entries then hold it."""
+    changes = isinstance(value, str) and history.reads([value])
+    return np.ones((1, 1)) if changes else resolved(value, history, times)
 
 
 def narrow(values: FloatArray) -> FloatArray:
@@ -264,7 +276,7 @@ def narrow(values: FloatArray) -> FloatArray:
 
 
 def administration(
-    name: str, item: Dose | Infusion, model: Model, people: People, stop: FloatArray
+    name: str, item: Dose | Infusion, history: History, stop: FloatArray
 ) -> Administration:
     """Spread an item out in time, with lag, bioavailability and adherence.
 
@@ -274,10 +286,8 @@ def administration(
         Name of the item in the therapy.
     item : Dose or Infusion
         The item.
-    model : Model
-        Model that is treated.
-    people : People
-        Who is treated.
+    history : History
+        Who is treated, with their parameters.
     stop : float64 array, shape (1 or n_patients, 1)
         Stop of the simulation.
     """
@@ -285,11 +295,10 @@ def administration(
     times = spread(where, item, stop)
     begins = times.begins
     if item.adherence is not None:
-        begins = np.where(_taken(name, item, times, people), begins, np.inf)
-    lag = lag_of(item, model, people)
-    enters = begins if item.lag is None else plus(begins, times.of_records(lag))
+        begins = np.where(_taken(name, item, times, history.people), begins, np.inf)
+    enters = begins if item.lag is None else plus(begins, times.of_records(lag_of(item, history)))
     if isinstance(item, Dose):
-        share = resolved(item.bioavailability, model, people)
+        share = steady_part(item.bioavailability, history, recorded(item))
         with np.errstate(over="ignore"):
             level = times.of_records(columns(item.amount)) * times.of_records(share)
         if not np.isfinite(level).all():
@@ -298,7 +307,7 @@ def administration(
             )
         ends = np.full((1, 1), np.inf)
     else:
-        rate, long = rate_and_length(where, item, model, people)
+        rate, long = rate_and_length(where, item, history)
         level, length = times.of_records(rate), times.of_records(long)
         ends = plus(enters, length)
         if item.stop is not None and item.lag is None and not _shortened(item):
@@ -307,29 +316,63 @@ def administration(
         enters, length = np.broadcast_arrays(enters, length)
         enters = np.where(length > 0, enters, np.inf)
     given = (enters < stop) & (level > 0)
+    for parameter in level_names(item):
+        if parameter in history.known and parameter not in history.live:
+            given = given & (times.of_records(history.at(parameter, recorded(item))) > 0)
+    entries = tuple(
+        entry._replace(factor=times.of_records(entry.factor))
+        for entry in history.entries(item, recorded(item))
+    )
     begins, enters, ends, given, last = np.broadcast_arrays(begins, enters, ends, given, stop)
     return Administration(
         np.where(given, begins, np.inf),
         np.where(given, enters, np.inf),
         np.where(given & (ends < last), ends, np.inf),
         level,
-        times.of_records(columns(first_times(item))),
+        times.of_records(recorded(item)),
+        entries,
+        times.record,
     )
 
 
-def lag_of(item: Dose | Infusion, model: Model, people: People) -> FloatArray:
+def recorded(item: Repeated) -> FloatArray:
+    """Times of an item's records, shape (1 or n_patients, n_records)."""
+    return columns(first_times(item))
+
+
+def level_names(item: Dose | Infusion) -> tuple[str, ...]:
+    """Parameters that multiply how much of an item enters."""
+    named: tuple[object, ...] = (item.bioavailability,)
+    if isinstance(item, Infusion):
+        named = (item.rate, None if item.shortens else item.bioavailability)
+    return tuple(name for name in named if isinstance(name, str))
+
+
+def timing_names(item: Dose | Infusion) -> dict[str, str]:
+    """Parameters that say when an item enters and for how long, by field."""
+    named: dict[str, object] = {"lag": item.lag}
+    if isinstance(item, Infusion):
+        named["duration"] = item.duration
+        if item.shortens:
+            named["bioavailability"] = item.bioavailability
+        if item.duration is None and item.stop is None and item.amount is not None:
+            named["rate"] = item.rate
+    return {field: name for field, name in named.items() if isinstance(name, str)}
+
+
+def lag_of(item: Dose | Infusion, history: History) -> FloatArray:
     """Lag of an item's records, shape (1 or n_patients, 1 or n_records)."""
-    return np.zeros((1, 1)) if item.lag is None else resolved(item.lag, model, people)
+    return np.zeros((1, 1)) if item.lag is None else resolved(item.lag, history, recorded(item))
 
 
 def _shortened(item: Infusion) -> bool:
     return item.bioavailability is not None and item.shortens
 
 
-def rate_and_length(
-    where: str, item: Infusion, model: Model, people: People
-) -> tuple[FloatArray, FloatArray]:
+def rate_and_length(where: str, item: Infusion, history: History) -> tuple[FloatArray, FloatArray]:
     """Rate and length of an item's infusions, with the bioavailability in one of them.
+
+    What changes is not in the rate, but in the item's entries.
 
     Parameters
     ----------
@@ -337,31 +380,29 @@ def rate_and_length(
         Name of the item, for messages.
     item : Infusion
         The item.
-    model : Model
-        Model that is treated.
-    people : People
-        Who is treated.
+    history : History
+        Who is treated, with their parameters.
 
     Returns
     -------
     tuple of two float64 arrays, shape (1 or n_patients, 1 or k)
     """
-    share = resolved(item.bioavailability, model, people)
+    times = recorded(item)
     if isinstance(item.duration, str):
-        length = resolved(item.duration, model, people)
+        length = resolved(item.duration, history, times)
     elif item.duration is None and item.stop is None and item.amount is not None:
-        length = ratio(columns(item.amount), resolved(item.rate, model, people))
+        length = ratio(columns(item.amount), resolved(item.rate, history, times))
     else:
         length = item.length(first_times(item))
     if item.rate is not None:
-        rate = resolved(item.rate, model, people)
+        rate = steady_part(item.rate, history, times)
     else:
         assert item.amount is not None
         rate = ratio(columns(item.amount), length)
     if item.bioavailability is not None and item.shortens:
-        length = length * share
+        length = length * resolved(item.bioavailability, history, times)
     else:
-        rate = rate * share
+        rate = rate * steady_part(item.bioavailability, history, times)
     if isinstance(item.duration, str) or isinstance(item.rate, str):
         check_length(where, length)
     return rate, length

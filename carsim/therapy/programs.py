@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -131,12 +132,14 @@ def _programs(builder: Builder, items: Sequence[Item]) -> Stops:
 def _program(builder: Builder, name: str, item: Item) -> Stops:
     assert isinstance(item, Rule | Hazard)
     owner = builder.number[name]
+    builder.slots = 0
     horizon = builder.stop - builder.start
+    after = builder.history.after_firing()
     actions: list[Actions] = []
     now = np.zeros((1, 1))
     for part in item.actions:
         if isinstance(part, Dose | Infusion):
-            given = administration(name, part, builder.model, builder.people, horizon)
+            given = administration(name, part, after, horizon)
             actions += _entering_later(builder, name, part, given)
         elif isinstance(part, Window):
             actions += _window_later(builder, name, part, horizon)
@@ -157,25 +160,20 @@ def _program(builder: Builder, name: str, item: Item) -> Stops:
             value = columns(part.value)
             actions.append(Actions(Order.STATE, Action.SET_STATE, index, now, value, owner))
     delay = columns(item.delay)
-    delayed = [
-        Actions(
-            *(a.order, a.kind, a.index, a.time + delay if delay.any() else a.time),
-            *(a.value, a.item, a.counted),
-        )
-        for a in actions
-    ]
-    return to_stops(delayed, len(builder.people))
+    if delay.any():
+        actions = [dataclasses.replace(a, time=a.time + delay) for a in actions]
+    return to_stops(actions, len(builder.people))
 
 
 def _entering_later(
     builder: Builder, name: str, item: Dose | Infusion, given: Administration
 ) -> list[Actions]:
     """Doses and infusions of a rule: each firing adds its own to what runs."""
-    if isinstance(item, Dose):
+    if isinstance(item, Dose) or any(entry.reading is not None for entry in given.entries):
         return builder.entering(name, item, given, counted=True)
     actions: list[Actions] = []
     counted = 1
-    for state, fraction in builder.routed(item.into):
+    for state, fraction, _ in given.entries:
         for column in range(given.level.shape[1]):
             part = slice(column, None, given.level.shape[1])
             level = given.level[:, column : column + 1] * fraction
@@ -232,13 +230,10 @@ def _by_patient(programs: Sequence[Stops]) -> Stops:
     offsets = np.concatenate([[0], np.cumsum(lengths[rows])]).astype(np.int64)
     moved = joined.offsets[rows] - offsets[:-1]
     order = np.arange(offsets[-1]) + np.repeat(moved, lengths[rows])
-    return Stops(
-        offsets,
-        *(
-            getattr(joined, name)[order]
-            for name in ("time", "kind", "index", "value", "item", "counted")
-        ),
-    )
+    names = ["time", "kind", "index", "value", "item", "counted"]
+    if joined.factor.size:
+        names.append("factor")
+    return Stops(offsets, *(getattr(joined, name)[order] for name in names))
 
 
 def _integers(values: object) -> NDArray[np.int64]:

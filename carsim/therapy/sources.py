@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from carsim.therapy.history import Reading, readings_of
 from carsim.therapy.rules import Hazard
 from carsim.therapy.values import Item
 from carsim.therapy.windows import Covariate
@@ -26,11 +27,14 @@ class Sources:
         Parameters that are states of their own, because a covariate is interpolated.
     integrals : tuple of str
         Outputs whose integrals are states, because they are hazards; "" stands for 1.
+    readings : tuple of tuple
+        What items read at their records while the simulation runs; hidden behind the observables.
     """
 
     model: Model
     driven: tuple[str, ...] = ()
     integrals: tuple[str, ...] = ()
+    readings: tuple[Reading, ...] = ()
 
     @classmethod
     def of(cls, model: Model, therapy: Mapping[str, Item]) -> Sources:
@@ -45,7 +49,8 @@ class Sources:
             for item in therapy.values()
             if isinstance(item, Hazard)
         ]
-        return cls(model, tuple(driven), tuple(dict.fromkeys(rates)))
+        readings = readings_of(model, therapy)
+        return cls(model, tuple(driven), tuple(dict.fromkeys(rates)), readings)
 
     @property
     def n_added(self) -> int:
@@ -58,6 +63,11 @@ class Sources:
             return self.model.state_index[name]
         first = len(self.model.states) + self.n_added
         return first + self.model.observable_names.index(name)
+
+    def reading(self, reading: Reading) -> int:
+        """Column of what is read at a record."""
+        first = len(self.model.states) + self.n_added + len(self.model.observables)
+        return first + self.readings.index(reading)
 
     def driven_state(self, parameter: str) -> int:
         """Column of the state that stands for a parameter."""

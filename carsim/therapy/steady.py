@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +23,16 @@ from carsim.errors import ScenarioError
 from carsim.therapy.doses import Dose, Infusion
 from carsim.therapy.expand import (
     Administration,
-    People,
     cleaned,
-    first_times,
     lag_of,
     rate_and_length,
+    recorded,
     repeats,
-    resolved,
+    steady_part,
 )
+from carsim.therapy.history import Entry, History
 from carsim.therapy.timeline import Actions, Order, changed_only, running, to_stops
 from carsim.therapy.values import FloatArray, columns
-
-if TYPE_CHECKING:
-    from carsim.model import Model
 
 MOST_OVERLAPPING = 1000
 """More infusions running at a time than this are taken for a slip."""
@@ -60,6 +57,8 @@ class Train:
         Time from the record to the entrance of the first of them: the lag without the intervals.
     level, length : float64 arrays, shape (1 or n_patients, 1)
         Amount of a dose, or rate and length of an infusion.
+    entries : tuple of Entry
+        States that it enters, with the factors of the record.
     """
 
     time: FloatArray
@@ -68,6 +67,7 @@ class Train:
     phase: FloatArray
     level: FloatArray
     length: FloatArray
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,7 @@ class Unsteady:
     growing: NDArray[np.bool_]
 
 
-def train(
-    where: str, item: Dose | Infusion, model: Model, people: People, stop: FloatArray
-) -> Train:
+def train(where: str, item: Dose | Infusion, history: History, stop: FloatArray) -> Train:
     """Say what a steady state stands for. It is there also if its own dose comes after the stop.
 
     Parameters
@@ -153,25 +151,23 @@ def train(
         Name of the item, for messages.
     item : Dose or Infusion
         An item with a steady state.
-    model : Model
-        Model that is treated.
-    people : People
-        Who is treated.
+    history : History
+        Who is treated, with their parameters.
     stop : float64 array, shape (1 or n_patients, 1)
         Stop of the simulation.
     """
+    first = recorded(item)
     if isinstance(item, Dose):
-        level = columns(item.amount) * resolved(item.bioavailability, model, people)
+        level = columns(item.amount) * steady_part(item.bioavailability, history, first)
         length = np.zeros((1, 1))
     else:
-        level, length = rate_and_length(where, item, model, people)
-    first = columns(first_times(item))
+        level, length = rate_and_length(where, item, history)
     if item.every is None:
         # The state of a rate is there whether or not the infusion goes on.
         given = (level > 0.0) & (first < stop)
     else:
         given = repeats(where, item, stop) > 0
-    lag = lag_of(item, model, people)
+    lag = lag_of(item, history)
     waiting, phase = np.zeros((1, 1), dtype=np.int64), lag
     every = None if item.every is None else columns(item.every)
     if every is not None:
@@ -180,7 +176,8 @@ def train(
         count = np.where(whole, np.round(ratio), np.floor(ratio))
         waiting = count.astype(np.int64)
         phase = np.where(whole, 0.0, lag - count * every)
-    return Train(np.where(given, first, np.inf), every, waiting, phase, level, length)
+    entries = history.entries(item, first)
+    return Train(np.where(given, first, np.inf), every, waiting, phase, level, length, entries)
 
 
 def before_record(where: str, item: Dose | Infusion, given: Train) -> Administration:
@@ -200,15 +197,15 @@ def before_record(where: str, item: Dose | Infusion, given: Train) -> Administra
     Administration
         Of no column where nothing is left.
     """
-    time, every = given.time, given.every
+    time, every, record = given.time, given.every, np.zeros((1, 1), dtype=np.int64)
     if every is None:
         if isinstance(item, Dose) or not item.is_endless or item.lag is None:
             none = np.full((1, 0), np.inf)
-            return Administration(none, none, none, given.level, time)
+            return Administration(none, none, none, given.level, time, given.entries, record)
         # The rate of before goes on until that of the record enters.
         ends = np.where(given.phase > 0.0, time + given.phase, np.inf)
         begins = np.where(given.phase > 0.0, time, np.inf)
-        return Administration(begins, begins, ends, given.level, time)
+        return Administration(begins, begins, ends, given.level, time, given.entries, record)
     number = _overlaps(where, given)
     # The first of those that wait enters a phase after the record.
     after = given.phase + (given.waiting - np.arange(1, number + 1)) * every
@@ -225,6 +222,8 @@ def before_record(where: str, item: Dose | Infusion, given: Train) -> Administra
         np.where(left & isinstance(item, Infusion), ends, np.inf),
         given.level,
         time,
+        given.entries,
+        record,
     )
 
 
@@ -232,7 +231,6 @@ def period(
     where: str,
     item: Dose | Infusion,
     given: Train,
-    fractions: Sequence[tuple[int, FloatArray]],
     parameters: FloatArray,
 ) -> Period:
     """One interval of an item's regimen, from the time of the record on.
@@ -245,8 +243,6 @@ def period(
         An item with a steady state.
     given : Train
         What it stands for.
-    fractions : sequence of (int, float64 array)
-        States that it enters, with state units per unit of dose.
     parameters : float64 array, shape (n_patients, n_parameters)
         Parameters at the time of the record.
     """
@@ -264,7 +260,7 @@ def period(
         ends = np.where(inside & (ends < every), ends, np.inf)
     actions = []
     courses = []
-    for number, (state, fraction) in enumerate(fractions):
+    for number, (state, fraction, _) in enumerate(given.entries):
         if isinstance(item, Dose):
             actions.append(
                 Actions(Order.DOSE, Action.ADD_STATE, state, begins, given.level * fraction, 0)
@@ -280,7 +276,7 @@ def period(
         to_stops(actions, n_patients),
         inputs(courses),
         parameters,
-        tuple(state for state, _ in fractions),
+        tuple(entry.state for entry in given.entries),
         np.flatnonzero(recorded[:, 0]),
     )
 

@@ -28,8 +28,12 @@ class Order(IntEnum):
     WINDOW = 4
     STATE = 5
     """States that a rule sets, or that a steady state adds."""
-    INFUSION = 6
-    DOSE = 7
+    CAPTURE = 6
+    """What items read at their records."""
+    INFUSION = 7
+    DOSE = 8
+    FOLLOWING = 9
+    """A covariate that goes on from the value of its record to that of the next."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Actions:
         Item that the actions belong to; -1 for none.
     counted : int64 array, shape (1 or n_patients, 1 or k)
         Doses that each action stands for.
+    factor : int64 array, shape (1 or n_patients, 1 or k), optional
+        As in `carsim.engine.plan.Stops`; none by default.
     """
 
     order: Order
@@ -61,6 +67,7 @@ class Actions:
     value: FloatArray
     item: int = -1
     counted: NDArray[np.int64] = field(default_factory=lambda: np.zeros((1, 1), dtype=np.int64))
+    factor: NDArray[np.int64] | None = None
 
 
 def running(
@@ -200,9 +207,10 @@ def to_stops(actions: Sequence[Actions], n_patients: int) -> Stops:
     """
     if not actions:
         return Stops.none()
-    rows = max(
-        len(table) for action in actions for table in (action.time, action.value, action.counted)
-    )
+    none = np.full((1, 1), -1, dtype=np.int64)
+    factors = [none if action.factor is None else action.factor for action in actions]
+    tables = [(a.time, a.value, a.counted, f) for a, f in zip(actions, factors, strict=True)]
+    rows = max(len(table) for group in tables for table in group)
     time = _joined([action.time for action in actions], actions, rows)
     value = _joined([action.value for action in actions], actions, rows)
     counted = _joined([action.counted for action in actions], actions, rows)
@@ -233,6 +241,11 @@ def to_stops(actions: Sequence[Actions], n_patients: int) -> Stops:
         np.take_along_axis(value, order, axis=1)[real],
         item[order[real]],
         np.take_along_axis(counted, order, axis=1)[real],
+        (
+            np.take_along_axis(_joined(factors, actions, rows), order, axis=1)[real]
+            if any(action.factor is not None for action in actions)
+            else np.empty(0, dtype=np.int64)
+        ),
     )
 
 

@@ -181,11 +181,11 @@ def test_event_log_says_what_was_done() -> None:
         "drip": ((Infusion("iv", rate=3.0),), "infuse 3 mg/day iv"),
         "bag": ((Infusion("iv", amount=3.0, duration=1.0),), "infuse 3 mg iv"),
         "named": ((Infusion("iv", rate="ka"),), "infuse ka mg/day iv"),
-        "factor": ((Window("CL", scale=0.5),), "multiply CL by 0.5"),
-        "value": ((Window("CL", value=np.array([1.0, 2.0, 4.0])),), "hold CL at 1 to 4"),
+        "factor": ((Window("one", scale=0.5),), "multiply one by 0.5"),
+        "value": ((Window("one", value=np.array([1.0, 2.0, 4.0])),), "hold one at 1 to 4"),
         "several": ((Dose("iv", [1.0, 2.0], at=[0, 1]),), "give 1 to 2 mg iv"),
         "end": ((Discontinue("dose"),), "discontinue dose"),
-        "set": ((SetParameter("CL", 2.0), SetState("clock", 0.0)), "set CL to 2; set clock to 0"),
+        "set": ((SetParameter("one", 2.0), SetState("clock", 0.0)), "set one to 2; set clock to 0"),
         "wash": ((Reset(states=("central",)), Reset()), "reset central; reset all states"),
         "nothing": ((), "note"),
     }
@@ -214,7 +214,7 @@ def test_doses_are_counted_by_the_items_that_give_any() -> None:
     therapy = {
         "alarm": Rule("central", above=1.0),
         "pill": PILL,
-        "block": Window("CL", scale=0.5, start=1.0),
+        "block": Window("one", scale=0.5, start=1.0),
         "rescue": Rule("central", above=2.0, do=[SetState("clock", 0.0), Dose("iv", 1.0)]),
         "drip": Infusion("iv", 0.0, stop=1.0, rate=1.0),
     }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from carsim import (
     Dose,
@@ -51,7 +52,7 @@ BAG = Model("bag", rhs, Bag, BagParameters, observables=[since])
 
 
 def test_repeated_doses_and_a_grid_of_multiples() -> None:
-    grid = np.arange(10) * 0.7
+    grid = np.arange(10, dtype=np.float64) * 0.7
     result = simulate(
         BAG, stop=7.0, save_at=grid, outputs=["x"],
         therapy={"doses": Dose("x", 100.0, at=0.0, every=0.7, count=10)},
@@ -119,8 +120,8 @@ def test_coinciding_instants_by_any_arithmetic(data: st.DataObject) -> None:
     step = data.draw(st.floats(0.01, 7.0))
     offset = data.draw(st.floats(-20.0, 1000.0))
     count = data.draw(st.integers(2, 40))
-    sums = np.cumsum(np.full(count, step)) - step + offset
-    products = offset + step * np.arange(count)
+    sums: NDArray[np.float64] = np.cumsum(np.full(count, step)) - step + offset
+    products = offset + step * np.arange(count, dtype=np.float64)
     times = data.draw(st.permutations([sums, products]))
     result = simulate(
         BAG, start=min(offset - 1.0, 0.0), stop=offset + step * (count + 1), outputs=["x"],

@@ -66,6 +66,7 @@ def check(therapy: dict[str, Item], rtol: float = 1e-5) -> xr.Dataset:
 
 
 BACKGROUND: dict[str, Item] = {
+    "tablet": Dose("oral", 5.0, at=2.0, every=4.0, count=3, lag=0.5),
     "weekly": Dose("iv", 100.0, at=0.0, every=7.0),
     "infusion": Infusion("iv", start=1.0, rate=10.0, duration=2.0, every=8.0, count=4),
     "weight": Covariate("ka", at=(0.0, 10.0, 20.0), value=(1.5, 1.0, 2.0), interpolation="linear"),
@@ -86,8 +87,10 @@ actions = st.one_of(
     ),
     st.just(Infusion("iv", rate=3.0)),
     st.builds(
-        lambda scale, d: Window("CL", duration=d, scale=scale),
-        st.floats(0.3, 3.0),
+        # A tablet reads F when it is given.
+        lambda name, scale, d: Window(name, duration=d, scale=scale),
+        st.sampled_from(["V", "F"]),
+        st.floats(0.3, 1.25),
         st.floats(0.5, 9.0),
     ),
     st.sampled_from([Discontinue("weekly"), Discontinue("infusion"), Discontinue("first")]),

@@ -31,7 +31,7 @@ def full() -> Scenario:
         therapy={
             "pill": Dose("oral", [1.0, 2.0], at=[0, 1], every=7.0, until=np.inf),
             "drip": Infusion("iv", 1.0, stop=3.0, rate=0.1),
-            "block": Window("CL", scale=0.3, start=2.0),
+            "block": Window("ka", scale=0.3, start=2.0),
             "rescue": Rule("concentration", above=2.0, do=[Dose("iv", 1.0)], limit=2),
         },
         population=Population(
@@ -359,18 +359,18 @@ def test_what_is_kept_by_default() -> None:
 def test_scaled_window_is_checked_for_every_drawn_patient() -> None:
     scenario = Scenario(
         MODEL,
-        parameters={"CL": np.array([1.0, 3.0])},
-        therapy={"a": Window("CL", scale=50.0, start=1.0)},
+        parameters={"one": np.array([0.1, 3.0])},
+        therapy={"a": Window("one", scale=50.0, start=1.0)},
         stop=10.0,
     )
-    with pytest.raises(ScenarioError, match=r"therapy.a: CL = 150"):
+    with pytest.raises(ScenarioError, match=r"therapy.a: one = 150"):
         prepare(scenario)
 
 
 def test_infeasible_patient_does_not_stop_the_others() -> None:
     therapy = {
         "a": Dose("oral", 1.0, at=0),
-        "b": Rule("central", above=1.0, do=SetParameter("CL", 1.0)),
+        "b": Rule("central", above=1.0, do=SetParameter("ka", 1.0)),
     }
     prepared = prepare(Scenario(MODEL, initial={"central": 1.0}, therapy=therapy, stop=1.0))
     assert np.isfinite(prepared.y0).all()

@@ -124,7 +124,7 @@ def ensemble(**changes: Any) -> Scenario:
             "therapy": {
                 "a": Dose("oral", np.linspace(1, 2, 37), at=[0, 1], every=2.0),
                 "e": Rule("central", above=3.0, do=Dose("depot", 0.5), limit=3),
-                "w": Window("CL", scale=2.0, start=1.0, stop=np.linspace(0, 9, 37)),
+                "w": Window("ka", scale=2.0, start=1.0, stop=np.linspace(0, 9, 37)),
             },
             "stop": 10.0,
             "save_at": [0.0, 1.0, 10.0],
