@@ -26,7 +26,6 @@ Array: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = Mapping[str, "float | Array"]
 
 LARGEST_SIZE = 10**9
-RESERVED = ("time", "patient", "point", "arm", "status", "n_steps", "n_rejected", "dose", "event")
 
 
 @dataclass(frozen=True)
@@ -206,13 +205,6 @@ class Population:
         variants : sequence of str, optional
             Named parameter sets that the scenario gives to all patients.
         """
-        if self.mixture is not None:
-            taken = (*RESERVED, *model.state_names, *model.parameter_names)
-            if self.mixture.name in (*taken, *model.observable_names):
-                raise ScenarioError(
-                    f"population mixture '{self.mixture.name}': the name is taken by the result "
-                    f"or by model '{model.name}'. Choose another, for example 'stratum'."
-                )
         fields = {item.name: item for item in model.parameters}
         copula = Copula(self.correlations, self.sampled)
         for where, name, distribution in self._given():

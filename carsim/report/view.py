@@ -19,7 +19,7 @@ from carsim.engine.status import Status
 from carsim.errors import CarsimError, ScenarioError
 from carsim.registry import load_model
 from carsim.report.axis import Axis
-from carsim.sweep import StoreStatus, Sweep, read_status, rebuild_sweep, variables_of
+from carsim.sweep import StoreStatus, Sweep, read_status, rebuild_sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -347,7 +347,7 @@ class View:
     @property
     def _kept(self) -> list[str]:
         """Numbers of each course, in the order of the sweep: a store has them in its own."""
-        names = dict.fromkeys((*variables_of(self.sweep), *map(str, self.data.data_vars)))
+        names = dict.fromkeys((*self.sweep.keep.numbers, *map(str, self.data.data_vars)))
         return [name for name in names if name in self.data and self._is_kept(self.data[name])]
 
     def _is_kept(self, variable: xr.DataArray) -> bool:
@@ -358,7 +358,7 @@ class View:
     def _candidates(self) -> list[str]:
         first = [
             endpoint.name
-            for endpoint in self.sweep.endpoints.values()
+            for endpoint in self.sweep.scenario.endpoints.values()
             if isinstance(endpoint, HBVReactivation)
         ]
         plain = [name for name in self._kept if self.data[name].attrs.get("carsim_units") == "1"]
