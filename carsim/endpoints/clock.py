@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from carsim.endpoints.requirements import Array
 from carsim.errors import ScenarioError
 
 if TYPE_CHECKING:
     import xarray as xr
+
+T = TypeVar("T", float, Array)
 
 CLOCK = "simulation"
 """Attribute ``clock`` of every variable that holds times: that of the coordinate ``time``."""
@@ -85,6 +88,21 @@ def clock_of(times: object) -> str | None:
     attributes: Any = getattr(times, "attrs", None)
     clock = None if attributes is None else attributes.get("clock")
     return clock if isinstance(clock, str) and clock else None
+
+
+def since_infusion(variable: xr.DataArray, values: T, infusion: float | Array) -> T | Array:
+    """Values of a variable as they are shown: times count from the infusion, others stay.
+
+    Parameters
+    ----------
+    variable : xarray.DataArray
+        Says in its attributes whether it holds times.
+    values : float or array
+        Some of its values.
+    infusion : float or array
+        Day of the infusion, on the simulation's clock.
+    """
+    return values - infusion if variable.attrs.get("clock") == CLOCK else values
 
 
 def infusion_of(dataset: xr.Dataset) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from carsim.citations import Citations, cite
 from carsim.endpoints import HBVReactivation, risk
+from carsim.endpoints.clock import INFUSION
 from carsim.endpoints.slabs import slabs
 from carsim.engine.status import Status
 from carsim.errors import CarsimError, ScenarioError
@@ -312,6 +313,16 @@ class View:
             if bool(np.isfinite(table["risk"].values).any()) or timed:
                 found[name] = table
         return found
+
+    @cached_property
+    def infusions(self) -> Array:
+        """Day of the infusion in each cell; one number if it is the same in all."""
+        for axis in self.sweep.design.axes:
+            if axis.path == INFUSION:
+                column = self.data[axis.name]
+                shape = [column.sizes.get(dim, 1) for dim in self.dims]
+                return np.asarray(column.values, dtype=np.float64).reshape(shape)
+        return np.asarray(self.sweep.scenario.infusion)
 
     @property
     def event(self) -> str | None:

@@ -22,6 +22,7 @@ FIXED = (
     "solver.threads",
 )
 WHOLE = ("population.seed", "solver.max_steps", "solver.block_size")
+INSTANTS = ("at", "start", "stop", "until")
 TIMES = ("at", "start", "stop", "duration", "every", "until", "lag", "delay", "spacing", "wait")
 
 
@@ -140,11 +141,19 @@ def value_of(scenario: Scenario, path: str) -> object:
     return value_at(scenario, path)
 
 
+def is_instant(path: str) -> bool:
+    """Whether the values of an axis are times on the simulation's clock."""
+    family, _, rest = path.partition(".")
+    if family == "therapy":
+        return rest.rpartition(".")[2] in INSTANTS
+    return path in ("start", "stop", "infusion")
+
+
 def unit_of(scenario: Scenario, path: str) -> str:
     """Unit of the values of an axis; an empty text if they are labels."""
     family, _, rest = path.partition(".")
     model = scenario.model
-    if path in ("start", "stop"):
+    if path in ("start", "stop", "infusion"):
         return model.time_unit
     if family in ("parameters", "initial"):
         return model.unit_of(rest)

@@ -19,7 +19,7 @@ from carsim.dataset.schema import (
     given_coordinates,
 )
 from carsim.scenario import result_names
-from carsim.sweep.axes import unit_of, words_of
+from carsim.sweep.axes import is_instant, unit_of, words_of
 from carsim.sweep.block import BlockResult
 from carsim.sweep.plan import Plan
 from carsim.sweep.sweep import Sweep
@@ -187,19 +187,25 @@ def axis_coordinates(sweep: Sweep) -> dict[str, tuple[tuple[str, ...], Any, dict
     dict of str to (dims, values, attributes)
     """
     coordinates: dict[str, tuple[tuple[str, ...], Any, dict[str, Any]]] = {}
+    varied = {axis.path for axis in sweep.design.axes}
     is_grid = sweep.design.dims != ("point",)
     columns = sweep.design.columns(np.arange(sweep.n_cells)) if not is_grid else {}
     for axis in sweep.design.axes:
         unit = unit_of(sweep.scenario, axis.path)
-        about = {"long_name": words_of(sweep.scenario, axis), "path": axis.path}
+        about: dict[str, Any] = {
+            "long_name": words_of(sweep.scenario, axis),
+            "path": axis.path,
+        }
         if unit:
-            about = {**described(unit, about["long_name"]), "path": axis.path}
+            instant = is_instant(axis.path)
+            about |= described(unit, about["long_name"], is_instant=instant)
+            if instant and "infusion" not in varied:
+                about["infusion"] = sweep.scenario.infusion
         values = axis.levels if is_grid else columns[axis.path]
         dim = axis.name if is_grid else "point"
         coordinates[axis.name] = (dim,), values, about
     if not is_grid:
         coordinates["point"] = ("point",), np.arange(sweep.n_cells), {"long_name": "point"}
-    varied = {axis.path for axis in sweep.design.axes}
     for name, (values, about) in given_coordinates(sweep.scenario).items():
         if name not in varied and (name != "simulation_stop" or "stop" not in varied):
             coordinates[name] = ("patient",), values, about
