@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
+from carsim.names import RESULT_NAMES, free_name
 from carsim.population.checks import is_whole
 from carsim.population.correlation import Copula
 from carsim.population.distribution import Distribution
@@ -205,6 +206,15 @@ class Population:
         variants : sequence of str, optional
             Named parameter sets that the scenario gives to all patients.
         """
+        if self.mixture is not None:
+            taken = {*RESULT_NAMES, *model.state_names, *model.parameter_names}
+            taken |= set(model.observable_names)
+            if self.mixture.name in taken:
+                raise ScenarioError(
+                    f"population mixture '{self.mixture.name}': the name is taken by the result "
+                    f"or by model '{model.name}'. Choose another, for example "
+                    f"{free_name(self.mixture.name, taken)!r}."
+                )
         fields = {item.name: item for item in model.parameters}
         copula = Copula(self.correlations, self.sampled)
         for where, name, distribution in self._given():

@@ -46,14 +46,7 @@ def result_names(scenario: Scenario, keep: Keep, *, courses: bool = True) -> dic
             _claim(taken, name, f"the {kind}", f"model {model.name!r}: its {kind}")
     population = scenario.population
     if population is not None and population.mixture is not None:
-        name = population.mixture.name
-        if name in taken or name in model.parameter_names:
-            free = free_name(name, {*taken, *model.parameter_names})
-            raise ScenarioError(
-                f"population mixture '{name}': the name is taken by the result or by model "
-                f"'{model.name}'. Choose another, for example {free!r}."
-            )
-        taken[name] = "the mixture of the population"
+        taken[population.mixture.name] = "the mixture of the population"
     for name in _coordinates(scenario):
         _claim(taken, name, "a value that differs between patients", "the coordinate")
     for part, numbers in zip(keep.parts, keep.described, strict=True):

@@ -352,7 +352,8 @@ def test_the_attributes_say_how_it_was_made(result: xr.Dataset) -> None:
     assert result.attrs["model"] == "toy_sweep"
     assert result.attrs["model_hash"] == MODEL.source_hash()
     assert result.attrs["seed"] == "0"
-    assert rebuild_scenario(result.attrs, MODEL) == SCENARIO
+    scenario = rebuild_scenario(result.attrs, MODEL, {"Visits": Visits})
+    assert scenario == make().scenario
     assert '"therapy.pump.stop"' in result.attrs["sweep"]
 
 
