@@ -82,7 +82,7 @@ def test_seed_is_that_of_the_result_unless_given() -> None:
     xr.testing.assert_identical(default, draw_deaths(data, FLAT, follow_up=1e9, seed=7))
     assert not default.equals(draw_deaths(data, FLAT, follow_up=1e9, seed=8))
     with pytest.raises(ScenarioError, match="has no seed"):
-        draw_deaths(data.assign_attrs({"seed": 1}).drop_attrs(), FLAT, follow_up=1e9)
+        draw_deaths(data.drop_attrs(deep=False), FLAT, follow_up=1e9)
 
 
 def test_failed_patients_are_unknown_and_the_end_of_follow_up_censors() -> None:
