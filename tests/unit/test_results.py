@@ -51,7 +51,7 @@ from carsim.names import RESULT_NAMES, free_name
 from carsim.population import Component, Mixture, Population
 from carsim.scenario import Scenario, keep_of, result_names
 from carsim.simulation import simulate
-from carsim.sweep import Sweep, rebuild_sweep, run
+from carsim.sweep import Sweep, digest, rebuild_sweep, rerun, run, run_to_store
 from carsim.therapy import Dose
 
 TOY = Assumed("a test")
@@ -474,6 +474,19 @@ def test_endpoints_of_a_sweep_are_those_of_its_scenario() -> None:
     cell = simulate(scenario.replace("parameters.k", 0.2))
     for name in result.data_vars:
         np.testing.assert_array_equal(result[name].sel(k=0.2), cell[name], err_msg=str(name))
+
+
+def test_a_store_holds_what_is_given_one_a_patient(tmp_path: Path) -> None:
+    stops, start = np.array([30.0, 31.0, 35.0]), {"clock": np.arange(3.0)}
+    scenario = infused_at(0.0, start=-5.0, stop=stops, ids=["17", "4", "17b"], initial=start)
+    sweep = Sweep(scenario, Grid([Axis("parameters.k", [0.1, 0.2])]))
+    stored, whole = run_to_store(sweep, tmp_path / "store", block_size=2), run(sweep)
+    validate(stored)
+    assert stored.id.values.tolist() == ["17", "4", "17b"]
+    for name in ("simulation_stop", "initial.clock"):
+        np.testing.assert_array_equal(stored[name], whole[name])
+    assert digest(stored) == digest(whole)
+    assert rerun(tmp_path / "store", model=MODEL).same
 
 
 def test_options_of_endpoints_can_be_axes_but_not_their_names() -> None:
