@@ -98,16 +98,12 @@ def numbers_of(prepared: Prepared, trajectories: Trajectories) -> dict[str, Endp
         Each of shape (n_patients,); NaN for a patient that failed.
     """
     failed = trajectories.status != Status.SUCCESS
-    saved, metrics = trajectories.saved, trajectories.metrics
-    if failed.any():
-        # Half a course would pass for a whole one.
-        saved = np.where(failed[:, None], np.nan, saved)
-        metrics = np.where(failed, np.nan, metrics)
     found = prepared.keep.evaluate(
-        dict(zip(prepared.outputs, saved, strict=True)),
-        dict(zip(prepared.metrics, metrics, strict=True)),
+        dict(zip(prepared.outputs, trajectories.saved, strict=True)),
+        dict(zip(prepared.metrics, trajectories.metrics, strict=True)),
         np.broadcast_to(prepared.scenario.stop, failed.shape).astype(np.float64),
     )
+    # Half a course would pass for a whole one.
     return {
         name: dataclasses.replace(each, values=np.where(failed, np.nan, each.values))
         for name, each in found.items()

@@ -90,10 +90,11 @@ class Kept:
     times : float64 array, shape (n_times,), model time unit
         The times that were asked for.
     saved : mapping of str to float64 array, shape (n, n_times)
-        Saved outputs; NaN beyond a patient's own stop, and for failed patients.
+        Saved outputs; NaN beyond a patient's own stop, and from a failure on. Whatever an endpoint
+        makes of a patient that failed, the result has NaN.
     metrics : mapping of str to float64 array, shape (n,)
-        Metrics under the names given in `requires`; NaN for failed patients, and where a patient's
-        simulation does not cover the window.
+        Metrics under the names given in `requires`; NaN where a patient's simulation does not cover
+        the window.
     """
 
     setting: Setting

@@ -133,9 +133,9 @@ class Keep:
         Parameters
         ----------
         saved : mapping of str to float64 array, shape (n, n_saved)
-            The `saved` outputs at `save_at`; NaN for failed patients.
+            The `saved` outputs at `save_at`; NaN from a failure on.
         metrics : mapping of str to float64 array, shape (n,)
-            The `metrics`; NaN for failed patients.
+            The `metrics`.
         stop : float64 array, shape (n,), model time unit
             Where each patient's simulation ends.
 
@@ -165,6 +165,7 @@ class Keep:
         stop: FloatArray,
     ) -> Kept:
         required, start = part.required, self.setting.start
+        whole = len(part.columns) == len(self.save_at)
         covered = {
             name: metric.covered(start, stop, shortened=name in required.shortened)
             for name, metric in required.metrics.items()
@@ -173,7 +174,10 @@ class Keep:
             self.setting,
             stop,
             part.times,
-            {name: saved[name][:, part.columns] for name in required.outputs},
+            {
+                name: saved[name] if whole else saved[name][:, part.columns]
+                for name in required.outputs
+            },
             {
                 name: np.where(covered[name], metrics[key], np.nan)
                 for name, key in part.keys.items()

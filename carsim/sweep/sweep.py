@@ -52,6 +52,12 @@ class Sweep:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "overrides", tuple(self.overrides))
+        title: object = self.title
+        if not isinstance(title, str):
+            raise ScenarioError(
+                f"sweep: title is a {type(title).__name__}; give a text. Endpoints belong to the "
+                f"scenario: Scenario(..., endpoints={{...}})."
+            )
         if not self.scenario.endpoints and not self.scenario.metrics:
             raise ScenarioError(
                 "sweep: there is nothing to keep of a patient. Give the scenario endpoints, for "

@@ -171,7 +171,7 @@ def test_a_later_infusion_moves_times_and_nothing_else(day: float) -> None:
 
 def test_what_comes_first_is_judged_on_one_clock() -> None:
     """Relapse on day 250, B cells on day 256, the infusion on day 30."""
-    endpoints = {
+    endpoints: dict[str, Endpoint] = {
         "remission": Remission(cd19_positive="back_late", every=110.0, response_day=110.0),
         "b_cells": BCellAplasia(b_cells="b_late"),
     }
@@ -489,6 +489,11 @@ def test_a_store_holds_what_is_given_one_a_patient(tmp_path: Path) -> None:
     assert rerun(tmp_path / "store", model=MODEL).same
 
 
+def test_endpoints_given_to_a_sweep_are_sent_to_the_scenario() -> None:
+    with pytest.raises(ScenarioError, match=r"title is a dict.*Endpoints belong to the scenario"):
+        Sweep(infused_at(0.0), Single(), {"virus": PeakHBVDNA()})  # type: ignore[arg-type]
+
+
 def test_options_of_endpoints_can_be_axes_but_not_their_names() -> None:
     scenario = infused_at(0.0, start=-5.0, population=Population(2))
     axis = Axis("endpoints.b_cells.threshold", [10.0, 20.0], name="limit")
@@ -518,17 +523,16 @@ def test_visits_are_found_beside_any_grid_of_the_user() -> None:
 def test_carsim_run_integrates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
-    from carsim import simulation
     from carsim.cli import main
+    from carsim.engine.integrate import integrate
 
     calls: list[int] = []
-    integrate = simulation.integrate
 
     def counted(*arguments: Any, **options: Any) -> Any:
         calls.append(len(arguments[1]))
         return integrate(*arguments, **options)
 
-    monkeypatch.setattr(simulation, "integrate", counted)
+    monkeypatch.setattr("carsim.simulation.integrate", counted)
     clinic = Path(__file__).parents[1] / "fuzz" / "clinic.py"
     (tmp_path / "clinic.py").write_text(clinic.read_text())
     config = tmp_path / "run.toml"
