@@ -561,3 +561,12 @@ def test_an_infusion_below_an_endpoint_is_refused_by_the_config(tmp_path: Path) 
     text = 'model = "cart_hbv"\n[time]\nstop = 60.0\n[endpoints.peak_il6]\ninfusion = 3.0\n'
     with pytest.raises(CarsimError, match=r"endpoints.peak_il6: .*infusion = 3.0 under \[time\]"):
         read_text(text)
+
+
+def test_the_ids_of_an_event_table_are_the_labels(tmp_path: Path) -> None:
+    from carsim.config import read_text
+
+    (tmp_path / "doses.csv").write_text("ID,TIME,AMT,CMT\n17,0,100,E\n4,0,50,E\n4,7,.,.\n")
+    text = 'model = "stein_2019"\n[time]\nstop = 7.0\n[events]\nfile = "doses.csv"\n'
+    scenario = read_text(text, folder=tmp_path).scenario
+    assert scenario.ids == ("17", "4")
