@@ -177,6 +177,7 @@ class Keep:
             {
                 name: saved[name] if whole else saved[name][:, part.columns]
                 for name in required.outputs
+                if part.times.size
             },
             {
                 name: np.where(covered[name], metrics[key], np.nan)
@@ -244,12 +245,13 @@ def keep_of(scenario: Scenario, *, courses: bool = True) -> Keep:
             metrics[keys[name]] = metric
         own_times = _apart(np.asarray(need.save_at, dtype=np.float64), SAME_TIME)
         parts.append(Part(where, endpoint, need, own_times, _nearest(save_at, own_times), keys))
+    seen = [name for need in asked if len(need.save_at) for name in need.outputs]
     return Keep(
         setting,
         outputs,
         times,
         _nearest(save_at, times),
-        tuple(dict.fromkeys((*outputs, *(name for need in asked for name in need.outputs)))),
+        tuple(dict.fromkeys((*outputs, *seen))),
         save_at,
         metrics,
         tuple(parts),

@@ -95,7 +95,11 @@ def simulated(sweep: Sweep, scenario: Scenario, patients: NDArray[np.int64]) -> 
     own_stops: dict[str, Any] = {}
     if isinstance(scenario.stop, np.ndarray):
         # What is kept up to the last stop of all may lie beyond that of these patients.
-        own_stops = {"stop": scenario.stop[patients], "metrics": {}, "endpoints": {}}
+        stops = scenario.stop[patients]
+        own_stops = {"stop": stops, "metrics": {}, "endpoints": {}}
+        if scenario.save_at is not None:
+            times = np.asarray(scenario.save_at)
+            own_stops["save_at"] = times[times <= stops.max()]
     chosen = dataclasses.replace(
         scenario,
         parameters=parameters,
