@@ -60,7 +60,7 @@ def decisions(section: Section, view: View, event: str) -> None:
     stop -= float(np.max(view.infusions))
     section.say(
         f"Assumed: every planned day of treatment is as bad as any other, every event as bad "
-        f"as any other, and nothing else counts. Follow-up ends {stop:g} {time_unit}s after the "
+        f"as any other, and nothing else counts. Follow-up ends at {stop:g} {time_unit}s after the "
         "infusion: an event after that is not seen, which favors treatments that end late. The "
         f"borders are estimates; the last column says in how many of {REPLICATES:,} cohorts drawn "
         f"from this one (bootstrap) the duration is the best one. {where}"

@@ -570,3 +570,31 @@ def test_the_ids_of_an_event_table_are_the_labels(tmp_path: Path) -> None:
     text = 'model = "stein_2019"\n[time]\nstop = 7.0\n[events]\nfile = "doses.csv"\n'
     scenario = read_text(text, folder=tmp_path).scenario
     assert scenario.ids == ("17", "4")
+
+
+def test_figures_count_from_the_infusion() -> None:
+    from matplotlib.figure import Figure
+
+    from carsim import plots
+
+    result = simulate(infused_at(30.0, population=Population(4), save_at=None))
+    for axes in (
+        plots.trajectories(result, "car_t", ax=Figure().subplots()),
+        plots.spaghetti(result, "car_t", ax=Figure().subplots()),
+        plots.swimmer(result, marks={"relapse": "relapse_time"}, ax=Figure().subplots()),
+    ):
+        axes.figure.draw_without_rendering()
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        words = [axes.xaxis.get_major_formatter()(tick) for tick in ticks]
+        # What is drawn stays where it is: day 30 of the simulation is marked 0.
+        assert [float(word) for word in words] == [tick - 30.0 for tick in ticks]
+        assert "0" in words
+        assert axes.get_xlabel() == "Time since infusion (days)"
+    axes = plots.incidence(result, by=None, event="relapse", ax=Figure().subplots())
+    step = axes.lines[0].get_xdata()
+    assert 38.0 in np.asarray(step)  # relapse on day 68
+    assert axes.get_xlim() == (0.0, 60.0)
+    plain = simulate(infused_at(0.0, save_at=None))
+    axes = plots.trajectories(plain, "car_t", ax=Figure().subplots())
+    assert axes.get_xlabel() == "Time (days)"
