@@ -578,12 +578,13 @@ def test_figures_count_from_the_infusion() -> None:
     from carsim import plots
 
     result = simulate(infused_at(30.0, population=Population(4), save_at=None))
-    for axes in (
-        plots.trajectories(result, "car_t", ax=Figure().subplots()),
-        plots.spaghetti(result, "car_t", ax=Figure().subplots()),
-        plots.swimmer(result, marks={"relapse": "relapse_time"}, ax=Figure().subplots()),
-    ):
-        axes.figure.draw_without_rendering()
+    figure = Figure()
+    left, middle, right = figure.subplots(1, 3)
+    plots.trajectories(result, "car_t", ax=left)
+    plots.spaghetti(result, "car_t", ax=middle)
+    plots.swimmer(result, marks={"relapse": "relapse_time"}, ax=right)
+    figure.draw_without_rendering()
+    for axes in (left, middle, right):
         low, high = axes.get_xlim()
         ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
         words = [axes.xaxis.get_major_formatter()(tick) for tick in ticks]
