@@ -44,6 +44,10 @@ __all__ = [
 ]
 
 
+SAME_INSTANT = 1e-12
+"""Two times are one instant if they differ by this times the larger of 1 and their magnitude."""
+
+
 @dataclass(frozen=True)
 class Metric(ABC):
     """A number that is kept of one output.
@@ -382,7 +386,7 @@ def _covers(
 
 
 def _slack(stop: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1e-12 * np.maximum(1.0, np.abs(stop))
+    return SAME_INSTANT * np.maximum(1.0, np.abs(stop))
 
 
 def _is_finite(value: object) -> bool:

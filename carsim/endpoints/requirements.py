@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
+from carsim.metrics import SAME_INSTANT, Metric
 
 if TYPE_CHECKING:
-    from carsim.metrics import Metric
     from carsim.model import Model
 
 Array: TypeAlias = NDArray[np.float64]
@@ -29,9 +29,6 @@ Array: TypeAlias = NDArray[np.float64]
 # Two times closer than this (relative to the larger) are the same visit: grids are made by
 # repeated addition, by `arange` and by reading TOML, which differ in the last bits.
 SAME_TIME = 1e-9
-
-SAME_INSTANT = 1e-12
-"""Two times are one instant if they differ by this times the larger of 1 and their magnitude."""
 
 
 @dataclass(frozen=True)

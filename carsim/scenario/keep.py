@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.endpoints import Endpoint, EndpointValues, Kept, Requirements, Setting
-from carsim.endpoints.requirements import SAME_INSTANT, SAME_TIME
+from carsim.endpoints.requirements import SAME_TIME
 from carsim.errors import ScenarioError
-from carsim.metrics import Last, Maximum, Metric, TimeOfMaximum
+from carsim.metrics import SAME_INSTANT, Last, Maximum, Metric, TimeOfMaximum
 from carsim.therapy.values import FloatArray
 
 if TYPE_CHECKING:
