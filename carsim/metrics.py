@@ -1,6 +1,10 @@
 """Numbers kept of a whole course: peaks, areas, crossings. They are taken inside the solver.
 
 A metric sees every step of the solver, not the saved points, and costs one number a patient.
+
+A window without a `stop` ends where the patient's own simulation ends. One with a `stop` that the
+patient does not reach gives NaN: half a window is another quantity. A crossing that was seen stays,
+as nothing later changes it.
 """
 
 from __future__ import annotations
@@ -13,8 +17,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from carsim.engine.plan import Reduction, Reductions
+from carsim.engine.plan import SAME_INSTANT, Reduction, Reductions
 from carsim.errors import ScenarioError
 from carsim.therapy import Sources, check_source
 from carsim.units import parse_unit
@@ -51,6 +56,8 @@ class Metric(ABC):
 
     of: str
     kind: ClassVar[Reduction]
+    is_instant: ClassVar[bool] = False
+    """Whether the number is a time on the simulation's clock."""
 
     @abstractmethod
     def unit(self, model: Model) -> str:
@@ -68,6 +75,27 @@ class Metric(ABC):
     def level(self) -> float:
         """Threshold, NaN for a metric without one."""
         return math.nan
+
+    def covered(
+        self, start: float, stop: NDArray[np.float64], *, shortened: bool = False
+    ) -> NDArray[np.bool_]:
+        """Which patients live through the window.
+
+        Parameters
+        ----------
+        start : float, model time unit
+            Start of the simulation.
+        stop : float64 array, shape (n,), model time unit
+            Where each patient's simulation ends.
+        shortened : bool
+            Whether the window may end early, with the simulation.
+
+        Returns
+        -------
+        bool array, shape (n,)
+            The number of the others is not defined.
+        """
+        return np.ones(stop.shape, dtype=bool)
 
     def check(self, where: str, model: Model, start: float, stop: float) -> None:
         """Check names and times against a model and a simulation.
@@ -113,6 +141,12 @@ class _Windowed(Metric):
         """Return the times between which the course is looked at, model time unit."""
         return _window(self.start, self.stop, start, stop)
 
+    def covered(
+        self, start: float, stop: NDArray[np.float64], *, shortened: bool = False
+    ) -> NDArray[np.bool_]:
+        """Which patients live through the window."""
+        return _covers(self.start, None if shortened else self.stop, start, stop)
+
     def unit(self, model: Model) -> str:
         """Return the unit of the output."""
         return model.unit_of(self.of)
@@ -139,6 +173,7 @@ class TimeOfMaximum(_Windowed):
     """Time of the largest value; the first if there are several."""
 
     kind = Reduction.TIME_OF_MAXIMUM
+    is_instant = True
 
     def unit(self, model: Model) -> str:
         """Return the model's time unit."""
@@ -178,6 +213,13 @@ class _Threshold(Metric):
         """Return the times between which the course is looked at, model time unit."""
         return _window(self.start, self.stop, start, stop)
 
+    def covered(
+        self, start: float, stop: NDArray[np.float64], *, shortened: bool = False
+    ) -> NDArray[np.bool_]:
+        """Which patients live through the window; a first crossing needs no end of it."""
+        open_end = shortened or self.is_instant
+        return _covers(self.start, None if open_end else self.stop, start, stop)
+
     @property
     def level(self) -> float:
         """Threshold in the unit of the output."""
@@ -207,6 +249,7 @@ class FirstAbove(_Threshold):
     """First time at which the output is above the threshold; NaN if it never is."""
 
     kind = Reduction.FIRST_ABOVE
+    is_instant = True
     title = "first time that {0} is above {1}"
 
 
@@ -214,6 +257,7 @@ class FirstBelow(_Threshold):
     """First time at which the output is below the threshold; NaN if it never is."""
 
     kind = Reduction.FIRST_BELOW
+    is_instant = True
     title = "first time that {0} is below {1}"
 
 
@@ -242,6 +286,12 @@ class ValueAt(Metric):
     def window(self, start: float, stop: float) -> tuple[float, float]:
         """Return the one time, twice."""
         return self.time, self.time
+
+    def covered(
+        self, start: float, stop: NDArray[np.float64], *, shortened: bool = False
+    ) -> NDArray[np.bool_]:
+        """Which patients live to see the time."""
+        return np.asarray(self.time <= stop + _slack(stop))
 
     def unit(self, model: Model) -> str:
         """Return the unit of the output."""
@@ -321,6 +371,18 @@ def _window(
         start if own_start is None else own_start,
         stop if own_stop is None else own_stop,
     )
+
+
+def _covers(
+    own_start: float | None, own_stop: float | None, start: float, stop: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether patients reach the beginning of a window, and its end if it has one of its own."""
+    begun = (start if own_start is None else own_start) < stop
+    return begun if own_stop is None else begun & (own_stop <= stop + _slack(stop))
+
+
+def _slack(stop: NDArray[np.float64]) -> NDArray[np.float64]:
+    return SAME_INSTANT * np.maximum(1.0, np.abs(stop))
 
 
 def _is_finite(value: object) -> bool:

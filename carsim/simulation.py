@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from carsim.dataset import assemble, describe_failure
+from carsim.endpoints import Endpoint
 from carsim.engine.integrate import LOG_CAPACITY, integrate
 from carsim.engine.plan import SAME_INSTANT, Rules, Trajectories
 from carsim.engine.status import Status
@@ -55,9 +56,12 @@ def simulate(
     population: Population | None = _NOT_GIVEN,
     start: float = _NOT_GIVEN,
     stop: PerPatient = _NOT_GIVEN,
+    infusion: float = _NOT_GIVEN,
     save_at: Sequence[float] | FloatArray | None = _NOT_GIVEN,
     outputs: Sequence[str] | None = _NOT_GIVEN,
     metrics: Mapping[str, Metric] = _NOT_GIVEN,
+    endpoints: Mapping[str, Endpoint] = _NOT_GIVEN,
+    ids: Sequence[str] | None = _NOT_GIVEN,
     initial: Mapping[str, PerPatient] = _NOT_GIVEN,
     solver: Solver = _NOT_GIVEN,
     check_tolerance: bool = _NOT_GIVEN,
@@ -70,8 +74,8 @@ def simulate(
     ----------
     model : Model, str or Scenario
         Model or its name; or a scenario, in which the other arguments replace whole fields.
-    parameters, variants, therapy, population, start, stop, save_at, outputs, metrics, initial, \
-solver, check_tolerance
+    parameters, variants, therapy, population, start, stop, infusion, save_at, outputs, metrics, \
+endpoints, ids, initial, solver, check_tolerance
         See `carsim.scenario.Scenario`.
     on_failure : {"record", "raise"}
         What happens if a patient's integration does not reach the end. ``"record"``: the patient
@@ -83,8 +87,8 @@ solver, check_tolerance
     -------
     xarray.Dataset
         Outputs with dimensions ``(time,)`` for one patient, ``(patient, time)`` for a population
-        or if any value is an array; metrics, status, event log. See `carsim.dataset`. More than
-        1000 patients keep courses only if `outputs` or `save_at` are given.
+        or if any value is an array; metrics, endpoints, status, event log. See `carsim.dataset`.
+        More than 1000 patients keep courses only if `outputs` or `save_at` are given.
 
     Raises
     ------
@@ -107,9 +111,12 @@ solver, check_tolerance
         "population": population,
         "start": start,
         "stop": stop,
+        "infusion": infusion,
         "save_at": save_at,
         "outputs": outputs,
         "metrics": metrics,
+        "endpoints": endpoints,
+        "ids": ids,
         "initial": initial,
         "solver": solver,
         "check_tolerance": check_tolerance,

@@ -44,9 +44,9 @@ def sweep_of(
         "stop": STOP,
         "outputs": ["hbv_dna"],
     }
+    settings["endpoints"] = ENDPOINTS if endpoints is None else endpoints
     scenario = Scenario(model, **(settings | changes))
-    chosen = ENDPOINTS if endpoints is None else endpoints
-    return Sweep(scenario, design, chosen, title=title, config=config)
+    return Sweep(scenario, design, title=title, config=config)
 
 
 def checked(html: str) -> Page:

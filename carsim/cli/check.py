@@ -96,10 +96,12 @@ def describe(config: Config) -> list[str]:
     scenario = config.scenario
     unit = scenario.model.time_unit
     lines = [f"from {scenario.start:g} to {scenario.stop:g} {unit}"]
+    if scenario.infusion:
+        lines.append(f"infusion at {scenario.infusion:g} {unit}")
     if scenario.therapy:
         lines.append(f"therapy: {', '.join(scenario.therapy)}")
-    if config.endpoints:
-        lines.append(f"endpoints: {', '.join(config.endpoints)}")
+    if scenario.endpoints:
+        lines.append(f"endpoints: {', '.join(scenario.endpoints)}")
     if config.sweep is not None:
         from carsim.sweep import estimate
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from carsim.config import Config
 
 
@@ -56,7 +54,6 @@ def run(
 
     with progress("patients", quiet) as report:
         dataset = simulate(scenario, progress=report)
-        dataset = _with_endpoints(config, dataset)
     dataset.attrs.update(_origin(config))
     write_result(dataset, target.result)
     written = [target.result]
@@ -68,21 +65,9 @@ def run(
 
             written.extend(write_run_figures(dataset, target.folder))
     if not quiet:
-        print_run(dataset, config.endpoints)
+        print_run(dataset, scenario.endpoints)
         for path in written:
             click.echo(f"wrote {path}")
-
-
-def _with_endpoints(config: Config, dataset: xr.Dataset) -> xr.Dataset:
-    """Add the endpoints of the file; they look at visits, which need not be saved times."""
-    if not config.endpoints:
-        return dataset
-    from carsim import sweep
-    from carsim.design import Single
-
-    found = sweep.run(sweep.Sweep(config.scenario, Single(), config.endpoints))
-    names = [name for name in found.data_vars if name not in dataset.variables]
-    return dataset.assign({name: found[name].variable for name in names})
 
 
 def _origin(config: Config) -> dict[str, str]:

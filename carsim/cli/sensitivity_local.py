@@ -51,7 +51,9 @@ def sensitivity_local(
     if scenario.population is not None:
         click.echo("the patient with the scenario's own values, in place of the population")
     kept = tuple(outputs) or scenario.outputs
-    scenario = dataclasses.replace(scenario, population=None, metrics={}, outputs=kept)
+    scenario = dataclasses.replace(
+        scenario, population=None, metrics={}, endpoints={}, outputs=kept
+    )
     found = local_sensitivity(scenario, parameters or None)
     for output in found.output.values:
         _print_output(found.sel(output=output))

@@ -10,6 +10,7 @@ import numpy as np
 
 from carsim.cli.tables import number, table
 from carsim.endpoints import Endpoint, HBVReactivation, risk
+from carsim.endpoints.clock import infusion_of
 from carsim.endpoints.slabs import slabs
 from carsim.engine.status import Status
 
@@ -63,6 +64,7 @@ def print_sweep(dataset: xr.Dataset, endpoints: Mapping[str, Endpoint]) -> None:
 def _print_numbers(dataset: xr.Dataset) -> None:
     """Print metrics and endpoints: one number a patient, or its spread."""
     rows = []
+    infusion = infusion_of(dataset)
     for name, values in dataset.data_vars.items():
         if values.dims not in ((), ("patient",)) or values.dtype.kind != "f":
             continue
@@ -70,6 +72,8 @@ def _print_numbers(dataset: xr.Dataset) -> None:
             continue
         unit = str(values.attrs.get("carsim_units", ""))
         words = str(values.attrs.get("long_name", ""))
+        if "clock" in values.attrs:
+            values, unit = values - infusion, f"{unit}{_since(infusion)}"
         rows.append((str(name), _spread(values), unit, words))
     many = "patient" in dataset.dims
     table(("number", "median (5 to 95 %)" if many else "value", "unit", "what"), rows)
@@ -80,10 +84,12 @@ def _print_events(dataset: xr.Dataset) -> None:
     names = dataset["event_name"].values
     if names.size == 0:
         return
-    unit = str(dataset["event_time"].attrs.get("carsim_units", ""))
+    infusion = infusion_of(dataset)
+    unit = str(dataset["event_time"].attrs.get("carsim_units", "")) + _since(infusion)
+    when = dataset["event_time"].values - infusion
     actions = dataset["event_action"].values
     if "patient" not in dataset.dims:
-        times, seen = dataset["event_time"].values, dataset["event_value"].values
+        times, seen = when, dataset["event_value"].values
         rows = [
             (number(time), str(name), number(value), str(action))
             for time, name, value, action in zip(times, names, seen, actions, strict=True)
@@ -96,9 +102,14 @@ def _print_events(dataset: xr.Dataset) -> None:
     for name in dict.fromkeys(names.tolist()):
         here = names == name
         patients = np.unique(dataset["event_patient"].values[here]).size
-        median = np.median(dataset["event_time"].values[here])
+        median = np.median(when[here])
         rows.append((name, f"{patients}", f"{here.sum()}", number(float(median))))
     table(("event", "patients", "times", f"median {unit}"), sorted(rows)[:MOST_ROWS])
+
+
+def _since(infusion: float) -> str:
+    """Words behind the unit of a time that is shown; none where both clocks are one."""
+    return " since infusion" if infusion else ""
 
 
 def _print_risks(dataset: xr.Dataset, endpoints: Mapping[str, Endpoint]) -> None:

@@ -93,7 +93,7 @@ def sweep(
         if not no_figures:
             written.extend(_figures(planned, dataset, target.folder / FIGURES))
     if not quiet:
-        print_sweep(dataset, planned.endpoints)
+        print_sweep(dataset, planned.scenario.endpoints)
         for path in written:
             click.echo(f"wrote {path}")
 

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from carsim.config.build import at, build_design, build_endpoints, build_scenario
+from carsim.config.build import at, build_design, build_scenario
 from carsim.config.document import flatten, load, parse
 from carsim.config.messages import words_for
 from carsim.config.schema import ConfigTable
 from carsim.config.sensitivity import build_sensitivity
-from carsim.endpoints import Endpoint
 from carsim.errors import ConfigError
 from carsim.scenario import Scenario
 from carsim.sensitivity import LocalStudy, Study
@@ -34,11 +33,9 @@ class Config:
     Attributes
     ----------
     scenario : Scenario
-        Model, values, therapy, population and solver.
+        Model, values, therapy, population, metrics, endpoints and solver.
     sweep : Sweep or None
         None for a file without ``[sweep]``.
-    endpoints : dict of str to Endpoint
-        Endpoints by the name of their table.
     title, description : str
         Words about the file.
     text : str
@@ -51,7 +48,6 @@ class Config:
 
     scenario: Scenario
     sweep: Sweep | None
-    endpoints: dict[str, Endpoint]
     title: str
     description: str
     text: str
@@ -117,14 +113,12 @@ def read_text(
     except ValidationError as error:
         raise ConfigError(words_for(error, document, source)) from None
     scenario = build_scenario(table, source, folder)
-    endpoints = build_endpoints(table, scenario.model, source)
     sweep = None
     if table.sweep is not None:
         with at(source, "sweep"):
             sweep = Sweep(
                 scenario,
                 build_design(table, source),
-                endpoints,
                 title=table.title,
                 config=text,
                 overrides=tuple(overrides),
@@ -132,12 +126,11 @@ def read_text(
     return Config(
         scenario,
         sweep,
-        endpoints,
         table.title,
         table.description,
         text,
         tuple(overrides),
-        build_sensitivity(table, scenario, endpoints, text, tuple(overrides), source),
+        build_sensitivity(table, scenario, text, tuple(overrides), source),
     )
 
 

@@ -71,10 +71,12 @@ def build_scenario(table: ConfigTable, source: str, folder: Path | None) -> Scen
         model.parameter_values(table.parameters, ())
     therapy: dict[str, Item] = {}
     parameters: dict[str, PerPatient] = dict(table.parameters)
+    ids = None
     if table.events is not None:
         events = _events(table, model, source, folder)
         therapy.update(events.therapy)
         parameters.update(events.parameters)
+        ids = events.ids
     for name, given in table.therapy.items():
         if name in therapy:
             raise ConfigError(
@@ -102,9 +104,12 @@ def build_scenario(table: ConfigTable, source: str, folder: Path | None) -> Scen
             population=population,
             start=table.time.start,
             stop=table.time.stop,
+            infusion=table.time.infusion,
             save_at=_save_at(table, source),
             outputs=tuple(table.outputs.save) or None,
             metrics=build_metrics(table, source),
+            endpoints=build_endpoints(table, source),
+            ids=ids,
             solver=solver,
         )
 
@@ -158,7 +163,7 @@ def build_metrics(table: ConfigTable, source: str) -> dict[str, Metric]:
     }
 
 
-def build_endpoints(table: ConfigTable, model: Model, source: str) -> dict[str, Endpoint]:
+def build_endpoints(table: ConfigTable, source: str) -> dict[str, Endpoint]:
     """Make the endpoints of a config: the table's name is the kind unless ``kind`` says so."""
     endpoints: dict[str, Endpoint] = {}
     for name, given in table.endpoints.items():
@@ -172,18 +177,8 @@ def build_endpoints(table: ConfigTable, model: Model, source: str) -> dict[str, 
             has_name = any(field.name == "name" for field in dataclasses.fields(endpoint))  # type: ignore[arg-type]
             if kind != name and has_name and "name" not in options:
                 endpoint = _endpoint(kind, {**options, "name": name}, source, key)
-            _check_requirements(endpoint, model, table, f"{source}: {key}")
         endpoints[name] = endpoint
     return endpoints
-
-
-def _check_requirements(endpoint: Endpoint, model: Model, table: ConfigTable, where: str) -> None:
-    try:
-        endpoint.requires(model, table.time.start, table.time.stop)
-    except CarsimError:
-        raise
-    except (ValueError, MemoryError, OverflowError) as error:
-        raise ConfigError(f"{where}: it looks at too many times: {error}.") from None
 
 
 def _endpoint(kind: str, options: Mapping[str, Any], source: str, key: str) -> Endpoint:

@@ -43,6 +43,7 @@ class TimeTable(Table):
 
     start: float = 0.0
     stop: float
+    infusion: float = 0.0
     save_every: Positive | None = None
     save_at: list[float] | None = None
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from carsim.config.build import at, build_axis
 from carsim.config.schema import ConfigTable, SensitivityTable
-from carsim.endpoints import Endpoint
 from carsim.errors import ConfigError
 from carsim.scenario import Scenario
 from carsim.sensitivity import LocalStudy, Moment, Output, Study
@@ -17,7 +14,6 @@ INITIAL = "initial."
 def build_sensitivity(
     table: ConfigTable,
     scenario: Scenario,
-    endpoints: Mapping[str, Endpoint],
     text: str,
     overrides: tuple[str, ...],
     source: str,
@@ -29,8 +25,6 @@ def build_sensitivity(
     table : ConfigTable
         Checked tables.
     scenario : Scenario
-        Of the config.
-    endpoints : mapping of str to Endpoint
         Of the config.
     text : str
         The config itself.
@@ -58,7 +52,7 @@ def build_sensitivity(
         with at(source, f"sensitivity.factors[{number}]"):
             factors.append(build_axis(each))
     statistics = _outputs(given, source)
-    if not endpoints and not scenario.metrics:
+    if not scenario.endpoints and not scenario.metrics:
         raise ConfigError(
             f"{source}: sensitivity.outputs: there are no endpoints and no metrics to look at. Add "
             f"a table such as [endpoints.hbv_reactivation]."
@@ -69,7 +63,6 @@ def build_sensitivity(
             given.method,
             statistics,
             factors=factors,
-            endpoints=endpoints,
             samples=given.samples,
             seed=given.seed or 0,
             title=table.title,

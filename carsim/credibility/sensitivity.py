@@ -93,7 +93,8 @@ def local_sensitivity(
     >>> local_sensitivity(patient, ["alpha", "rho_L"]).elasticity  # doctest: +SKIP
     """
     _check_one_patient(scenario)
-    scenario = scenario.replace("solver.rtol", rtol)
+    # Endpoints have no derivative, and must not add outputs and times.
+    scenario = dataclasses.replace(scenario.replace("solver.rtol", rtol), endpoints={})
     scheduled, extinct = _scheduled(scenario)
     return _Sensitivity(scheduled, extinct, _chosen(scenario, parameters)).run()
 

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import importlib.metadata
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim._version import __version__
-from carsim.dataset.failures import summarize_failures
+from carsim.dataset.failures import describe_failure, summarize_failures
+from carsim.dataset.provenance import provenance
+from carsim.dataset.schema import (
+    SOLVER_FACTS,
+    Variables,
+    build,
+    describe_fact,
+    describe_label,
+    describe_number,
+    described,
+    given_coordinates,
+)
 from carsim.dataset.words import gives, words_of_actions
+from carsim.endpoints import EndpointValues
 from carsim.engine.plan import Trajectories
 from carsim.engine.status import Status
 from carsim.errors import CarsimError
-from carsim.model import Cited, Model
+from carsim.model import Model
+from carsim.names import RESULT_NAMES
 from carsim.scenario import Prepared, Scenario
-from carsim.units import udunits
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Variables = dict[str, tuple[tuple[str, ...], Any, dict[str, Any]]]
-
-SOLVER_VARIABLES = ("status", "n_steps", "n_rejected", "final_time")
+SOLVER_VARIABLES = (*SOLVER_FACTS, "final_time")
 EVENT_VARIABLES = ("event_patient", "event_time", "event_name", "event_action", "event_value")
-REQUIRED_ATTRIBUTES = ("carsim_version", "model", "model_hash", "scenario", "solver", "rtol")
+REQUIRED_ATTRIBUTES = (
+    *("carsim_version", "model", "model_hash", "scenario", "infusion", "solver", "rtol"),
+)
 
 
 def assemble(
@@ -50,26 +61,62 @@ def assemble(
     xarray.Dataset
         See the schema above. A patient that failed is NaN everywhere, with a status other than 0.
     """
-    import xarray as xr
-
     ensemble = prepared.scenario.is_ensemble
+    numbers = numbers_of(prepared, trajectories)
     variables: Variables = {
         **_outputs(prepared, trajectories, ensemble),
-        **_metrics(prepared, trajectories, ensemble),
+        **{
+            name: _by_patient(each.values, ensemble, describe_number(each))
+            for name, each in numbers.items()
+        },
         **_solver_facts(prepared, trajectories, ensemble),
         **_event_log(prepared, trajectories),
         **_doses(prepared, trajectories, ensemble),
     }
-    attributes = _attributes(prepared)
-    failures = summarize_failures(prepared, trajectories)
-    if failures:
-        attributes["failures"] = failures
-    if prepared.note:
-        attributes["note"] = prepared.note
+    attributes = provenance(prepared.scenario, f"Simulation of {prepared.model.name}")
+    if prepared.keep.note:
+        attributes["note"] = prepared.keep.note
     if check is not None:
         attributes["tolerance_check"] = _compare(prepared, trajectories, check)
     coordinates = _coordinates(prepared, ensemble, variables)
-    return xr.Dataset(variables, coordinates, attributes)
+    return build(variables, coordinates, attributes, _failures(prepared, trajectories))
+
+
+def numbers_of(prepared: Prepared, trajectories: Trajectories) -> dict[str, EndpointValues]:
+    """Metrics and endpoints of each patient, of one simulation or of a block of a sweep.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        What was simulated.
+    trajectories : Trajectories
+        What the engine returned.
+
+    Returns
+    -------
+    dict of str to EndpointValues
+        Each of shape (n_patients,); NaN for a patient that failed.
+    """
+    failed = trajectories.status != Status.SUCCESS
+    found = prepared.keep.evaluate(
+        dict(zip(prepared.outputs, trajectories.saved, strict=True)),
+        dict(zip(prepared.metrics, trajectories.metrics, strict=True)),
+        np.broadcast_to(prepared.scenario.stop, failed.shape).astype(np.float64),
+    )
+    # Half a course would pass for a whole one.
+    return {
+        name: dataclasses.replace(each, values=np.where(failed, np.nan, each.values))
+        for name, each in found.items()
+    }
+
+
+def _failures(prepared: Prepared, trajectories: Trajectories) -> str:
+    failed = np.flatnonzero(trajectories.status != Status.SUCCESS)
+    if failed.size == 0:
+        return ""
+    statuses = Counter(trajectories.status.tolist())
+    first = describe_failure(prepared, trajectories, int(failed[0]))
+    return summarize_failures(statuses, first)
 
 
 def validate(dataset: xr.Dataset) -> None:
@@ -78,28 +125,24 @@ def validate(dataset: xr.Dataset) -> None:
     Parameters
     ----------
     dataset : xarray.Dataset
-        Result of `simulate`, perhaps read back from a file.
+        Result of `simulate` or of a sweep, perhaps read back from a file.
 
     Raises
     ------
     CarsimError
         Everything that is wrong, one line each.
     """
+    swept = "sweep" in dataset.attrs
+    attributes = (*REQUIRED_ATTRIBUTES, "design") if swept else REQUIRED_ATTRIBUTES
+    variables = tuple(SOLVER_FACTS) if swept else (*SOLVER_VARIABLES, *EVENT_VARIABLES)
     problems = [
-        f"attribute {name!r} is missing"
-        for name in REQUIRED_ATTRIBUTES
-        if name not in dataset.attrs
+        f"attribute {name!r} is missing" for name in attributes if name not in dataset.attrs
     ]
     problems.extend(
-        f"variable {name!r} is missing"
-        for name in (*SOLVER_VARIABLES, *EVENT_VARIABLES)
-        if name not in dataset.variables
+        f"variable {name!r} is missing" for name in variables if name not in dataset.variables
     )
+    allowed = _allowed_dims(dataset, swept)
     for key, variable in dataset.data_vars.items():
-        allowed = [
-            *((), ("patient",), ("time",), ("patient", "time"), ("event",)),
-            *(("item",), ("patient", "item")),
-        ]
         if variable.dims not in allowed:
             problems.append(f"variable {key!r} has dimensions {variable.dims}")
         problems.extend(
@@ -111,6 +154,16 @@ def validate(dataset: xr.Dataset) -> None:
         problems = _values_of_failed_patients(dataset)
     if problems:
         raise CarsimError("this is not a result of carsim: " + "; ".join(problems) + ".")
+
+
+def _allowed_dims(dataset: xr.Dataset, swept: bool) -> list[tuple[Hashable, ...]]:
+    """Dimensions that a variable may have: all those of a sweep, or those of a simulation."""
+    if swept:
+        return [tuple(dataset["status"].dims)] if "status" in dataset else []
+    return [
+        *((), ("patient",), ("time",), ("patient", "time"), ("event",)),
+        *(("item",), ("patient", "item")),
+    ]
 
 
 def _values_of_failed_patients(dataset: xr.Dataset) -> list[str]:
@@ -125,7 +178,11 @@ def _values_of_failed_patients(dataset: xr.Dataset) -> list[str]:
     ]
 
 
-def rebuild_scenario(attributes: Mapping[Any, Any], model: Model | None = None) -> Scenario:
+def rebuild_scenario(
+    attributes: Mapping[Any, Any],
+    model: Model | None = None,
+    endpoints: Mapping[str, type] | None = None,
+) -> Scenario:
     """Rebuild the scenario of a result, so that it can be run again bit for bit.
 
     Parameters
@@ -134,6 +191,8 @@ def rebuild_scenario(attributes: Mapping[Any, Any], model: Model | None = None) 
         ``result.attrs``.
     model : Model, optional
         Model to use in place of the stored name, even if it is another one.
+    endpoints : mapping of str to type, optional
+        Classes of endpoints that do not come from carsim, by their names.
 
     Returns
     -------
@@ -144,44 +203,32 @@ def rebuild_scenario(attributes: Mapping[Any, Any], model: Model | None = None) 
     CarsimError
         The attributes do not come from carsim.
     ScenarioError
-        The model has changed since.
+        The model has changed since, or an endpoint's class is not known.
     """
     if "scenario" not in attributes:
         raise CarsimError(
             "there is no attribute 'scenario'. Give the attrs of a result that carsim made; "
             "arithmetic on a Dataset may drop them (xarray.set_options(keep_attrs=True))."
         )
-    return Scenario.from_dict(json.loads(attributes["scenario"]), model)
-
-
-def _described(unit: str, words: str) -> dict[str, Any]:
-    return {"units": udunits(unit), "carsim_units": unit, "long_name": words}
+    return Scenario.from_dict(json.loads(attributes["scenario"]), model, endpoints)
 
 
 def _outputs(prepared: Prepared, trajectories: Trajectories, ensemble: bool) -> Variables:
-    model = prepared.model
+    model, keep = prepared.model, prepared.keep
     failed = trajectories.status != Status.SUCCESS
     variables: Variables = {}
-    for number, name in enumerate(prepared.outputs):
+    for number, name in enumerate(keep.outputs):  # the first of those that were saved
         values = trajectories.saved[number]
+        if len(keep.columns) < values.shape[1]:
+            values = values[:, keep.columns]
         if failed.any():
             # Half a course would pass for a whole one in a maximum or a mean.
             values = np.where(failed[:, None], np.nan, values)
-        attributes = _described(model.unit_of(name), model.words_of(name))
+        attributes = described(model.unit_of(name), model.words_of(name))
         if ensemble:
             variables[name] = ("patient", "time"), values, attributes
         else:
             variables[name] = ("time",), values[0], attributes
-    return variables
-
-
-def _metrics(prepared: Prepared, trajectories: Trajectories, ensemble: bool) -> Variables:
-    failed = trajectories.status != Status.SUCCESS
-    variables: Variables = {}
-    for number, (name, metric) in enumerate(prepared.metrics.items()):
-        values = np.where(failed, np.nan, trajectories.metrics[number])
-        attributes = _described(metric.unit(prepared.model), metric.words(prepared.model))
-        variables[name] = _by_patient(values, ensemble, attributes)
     return variables
 
 
@@ -192,20 +239,12 @@ def _by_patient(
 
 
 def _solver_facts(prepared: Prepared, trajectories: Trajectories, ensemble: bool) -> Variables:
-    codes = sorted(Status)
-    flags = {
-        "long_name": "how the integration ended",
-        "flag_values": np.array([int(code) for code in codes], dtype=np.int64),
-        "flag_meanings": " ".join(code.name.lower() for code in codes),
+    facts = {
+        name: _by_patient(getattr(trajectories, name).astype(kind), ensemble, describe_fact(name))
+        for name, (kind, _) in SOLVER_FACTS.items()
     }
-    unit = prepared.model.time_unit
-    facts: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
-        "status": (trajectories.status, flags),
-        "n_steps": (trajectories.n_steps, {"long_name": "accepted steps"}),
-        "n_rejected": (trajectories.n_rejected, {"long_name": "rejected steps"}),
-        "final_time": (trajectories.final_time, _described(unit, "time reached")),
-    }
-    return {name: _by_patient(values, ensemble, attrs) for name, (values, attrs) in facts.items()}
+    about = described(prepared.model.time_unit, "time reached", is_instant=True)
+    return {**facts, "final_time": _by_patient(trajectories.final_time, ensemble, about)}
 
 
 def _event_log(prepared: Prepared, trajectories: Trajectories) -> Variables:
@@ -229,7 +268,7 @@ def _event_log(prepared: Prepared, trajectories: Trajectories) -> Variables:
         "event_time": (
             ("event",),
             trajectories.log_time[kept],
-            _described(model.time_unit, "time of the event"),
+            described(model.time_unit, "time of the event", is_instant=True),
         ),
         "event_name": (("event",), event_names, about_names),
         "event_action": (("event",), event_actions, {"long_name": "what was done"}),
@@ -250,11 +289,11 @@ def _doses(prepared: Prepared, trajectories: Trajectories, ensemble: bool) -> Va
 
 
 def _coordinates(prepared: Prepared, ensemble: bool, variables: Variables) -> Variables:
-    model = prepared.model
+    model, keep = prepared.model, prepared.keep
     coordinates: Variables = {}
-    if prepared.outputs:
-        about = {**_described(model.time_unit, "time"), "axis": "T"}
-        coordinates["time"] = ("time",), np.array(prepared.save.times), about
+    if keep.outputs:
+        about = {**described(model.time_unit, "time", is_instant=True), "axis": "T"}
+        coordinates["time"] = ("time",), np.array(keep.times), about
     if "doses_given" in variables:
         names = (*prepared.items, *prepared.rules)
         giving = [name for name in names if gives(prepared.scenario.items[name])]
@@ -263,54 +302,15 @@ def _coordinates(prepared: Prepared, ensemble: bool, variables: Variables) -> Va
         return coordinates
     coordinates["patient"] = ("patient",), prepared.patients, {"long_name": "virtual patient"}
     for name, labels in prepared.labels.items():
-        coordinates[name] = ("patient",), labels, {"long_name": name}
+        coordinates[name] = ("patient",), labels.astype(object), describe_label(name)
     for name, values in prepared.sampled.items():
-        attributes = _described(model.unit_of(name), model.words_of(name))
-        taken = name in variables or name in coordinates
+        attributes = described(model.unit_of(name), model.words_of(name))
+        taken = name in variables or name in coordinates or name in RESULT_NAMES
         key = f"parameter:{name}" if taken else name
         coordinates[key] = ("patient",), np.array(values), attributes
-    for name, given in prepared.scenario.initial.items():
-        if isinstance(given, np.ndarray):
-            attributes = _described(model.unit_of(name), f"initial {model.words_of(name)}")
-            coordinates[f"initial.{name}"] = ("patient",), np.array(given), attributes
-    stop = prepared.scenario.stop
-    if isinstance(stop, np.ndarray):
-        attributes = _described(model.time_unit, "end of the simulation")
-        coordinates["simulation_stop"] = ("patient",), np.array(stop), attributes
-    for item, entry in prepared.scenario.therapy.items():
-        for field, values in entry.arrays().items():
-            if values.ndim == 1:
-                about = {"long_name": f"{field} of {item}"}
-                coordinates[f"therapy.{item}.{field}"] = ("patient",), np.array(values), about
+    for name, (values, about) in given_coordinates(prepared.scenario).items():
+        coordinates[name] = ("patient",), values, about
     return coordinates
-
-
-def _attributes(prepared: Prepared) -> dict[str, Any]:
-    scenario, model = prepared.scenario, prepared.model
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "xarray")}
-    attributes: dict[str, Any] = {
-        "title": f"Simulation of {model.name}",
-        "carsim_version": __version__,
-        "model": model.name,
-        "model_hash": model.hash,
-        "model_reference": model.reference,
-        "references": " ".join(_cited(model)),
-        "scenario": scenario.to_json(),
-        "solver": scenario.solver.method,
-        "rtol": scenario.solver.rtol,
-        "versions": json.dumps(versions),
-        "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-    }
-    return {name: value for name, value in attributes.items() if value != ""}
-
-
-def _cited(model: Model) -> list[str]:
-    sources = [
-        *(state.provenance for state in model.states),
-        *(parameter.provenance for parameter in model.parameters),
-    ]
-    dois = (f"doi:{source.doi}" for source in sources if isinstance(source, Cited))
-    return list(dict.fromkeys(dois))
 
 
 def _compare(prepared: Prepared, coarse: Trajectories, fine: Trajectories) -> str:

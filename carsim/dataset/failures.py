@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,25 +18,24 @@ MOST_STATES_SHOWN = 40
 MOST_SUSPECTS = 5
 
 
-def summarize_failures(prepared: Prepared, trajectories: Trajectories) -> str:
-    """Count the patients that failed, and describe the first; empty if none did.
+def summarize_failures(statuses: Mapping[int, int], first: str, what: str = "patients") -> str:
+    """Count those that failed, and describe the first; empty if none did.
 
     Parameters
     ----------
-    prepared : Prepared
-        What was simulated.
-    trajectories : Trajectories
-        What the engine returned.
+    statuses : mapping of int to int
+        How many ended with each status.
+    first : str
+        Words about the first that failed, see `describe_failure`.
+    what : str
+        What is counted.
     """
-    failed = np.flatnonzero(trajectories.status != Status.SUCCESS)
-    if failed.size == 0:
-        return ""
-    counts = Counter(int(trajectories.status[patient]) for patient in failed)
-    kinds = ", ".join(f"{count} {Status(code).name.lower()}" for code, count in counts.items())
-    one = describe_failure(prepared, trajectories, int(failed[0]))
-    if prepared.n_patients == 1:
-        return one
-    return f"{failed.size} of {prepared.n_patients} patients failed ({kinds}). The first: {one}"
+    total = sum(statuses.values())
+    failed = {code: n for code, n in sorted(statuses.items()) if code != Status.SUCCESS and n}
+    if not failed or total == 1:
+        return first if failed else ""
+    kinds = ", ".join(f"{n:,} {Status(code).name.lower()}" for code, n in failed.items())
+    return f"{sum(failed.values()):,} of {total:,} {what} failed ({kinds}). The first: {first}"
 
 
 def describe_failure(prepared: Prepared, trajectories: Trajectories, patient: int) -> str:
@@ -67,7 +66,10 @@ def describe_failure(prepared: Prepared, trajectories: Trajectories, patient: in
         time, y = prepared.scenario.start, prepared.y0[patient, :n_states]
     stop = prepared.scenario.stop
     end = float(stop[patient]) if isinstance(stop, np.ndarray) else stop
-    who = f"patient {int(prepared.patients[patient])} " if prepared.scenario.is_ensemble else ""
+    ids = prepared.scenario.ids
+    label = "" if ids is None else f"({ids[patient]}) "
+    number = int(prepared.patients[patient])
+    who = f"patient {number} {label}" if prepared.scenario.is_ensemble else ""
     if status == Status.NO_STEADY_STATE:
         words = [
             f"{model.name}: {who}stopped at t = {time:.6g} {model.time_unit} of {end:g}: "

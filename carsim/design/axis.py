@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
+from carsim.names import RESULT_NAMES, free_name
 
 #: One value a cell: numbers, or texts such as the labels of a mixture.
 Column: TypeAlias = NDArray[Any]
 
 SCALES = ("linear", "log")
-RESERVED = ("patient", "time", "point", "arm", "event", "status", "n_steps", "n_rejected")
 FAMILIES = ("parameters", "population", "therapy", "variants")
 
 
@@ -69,10 +69,12 @@ class Axis:
             self._check_bounds()
         if not self.name:
             object.__setattr__(self, "name", _name_of(self.path))
-        if not self.name.isidentifier() or self.name in RESERVED:
+        if not self.name.isidentifier() or self.name in RESULT_NAMES:
+            free = f", for example {free_name(self.name, RESULT_NAMES)!r}"
             raise self._fail(
                 f"the name {self.name!r} cannot name a dimension of the result. Use letters, "
-                f"digits and underscores, and none of {', '.join(RESERVED)}."
+                f"digits and underscores, and no name that the result uses itself"
+                f"{free if self.name in RESULT_NAMES else ''}."
             )
 
     @property

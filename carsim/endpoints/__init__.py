@@ -31,7 +31,13 @@ from carsim.endpoints.intervals import jeffreys_interval, wilson_interval
 from carsim.endpoints.kinetics import CellularKinetics
 from carsim.endpoints.mortality import MORTALITY, Mortality, draw_deaths
 from carsim.endpoints.reactivation import HBVReactivation, by_guideline
-from carsim.endpoints.requirements import Endpoint, EndpointValues, Requirements
+from carsim.endpoints.requirements import (
+    Endpoint,
+    EndpointValues,
+    Kept,
+    Requirements,
+    Setting,
+)
 from carsim.endpoints.response import Remission
 from carsim.endpoints.risk import risk
 from carsim.endpoints.viremia import HepatitisFlare, PeakHBVDNA
@@ -62,11 +68,13 @@ __all__ = [
     "FlareCriterion",
     "HBVReactivation",
     "HepatitisFlare",
+    "Kept",
     "Mortality",
     "PeakHBVDNA",
     "PeakIL6",
     "Remission",
     "Requirements",
+    "Setting",
     "by_guideline",
     "competing_incidence",
     "convergence",
@@ -131,6 +139,11 @@ def make_endpoint(kind: str, options: Mapping[str, object] | None = None) -> End
     fields = {f.name: f for f in dataclasses.fields(endpoint)}  # type: ignore[arg-type]
     given: dict[str, object] = {}
     for name, value in (options or {}).items():
+        if name == "infusion":
+            raise ScenarioError(
+                f"endpoint '{kind}': the infusion is that of the whole simulation. Give it once, "
+                f"to the scenario: infusion = {value!r} under [time] in a config file."
+            )
         if name not in fields:
             raise ScenarioError(unknown("option", name, fields, f"endpoint '{kind}'"))
         value = tuple(value) if isinstance(value, list) else value

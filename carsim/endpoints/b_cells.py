@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from carsim.endpoints.requirements import (
-    Array,
     EndpointValues,
+    Kept,
     Requirements,
+    Setting,
     check_observables,
     check_positive,
     window,
     yes_no,
 )
-from carsim.metrics import FirstBelow, TimeAbove
-
-if TYPE_CHECKING:
-    from carsim.model import Model
+from carsim.metrics import FirstBelow, Last, TimeAbove
 
 
 @dataclass(frozen=True)
@@ -31,52 +27,47 @@ class BCellAplasia:
     ----------
     threshold : float
         B cells/uL below which a patient is aplastic (assumed).
-    infusion : float
-        Day of the CAR-T infusion; earlier aplasia does not count.
     b_cells : str
         Name of the observable.
 
     Notes
     -----
     Variables: `b_cell_aplasia_duration` (days below the threshold from infusion to the end of the
-    simulation, all spells together), `b_cell_recovery` (1, 0: above the threshold at the end; NaN
-    if never aplastic), `b_cell_recovery_time` (days from infusion, NaN without recovery;
-    taken as first day of aplasia plus its duration, which is exact for a single spell).
+    patient's simulation, all spells together; earlier aplasia does not count), `b_cell_recovery`
+    (1, 0: above the threshold at the end; NaN if never aplastic), `b_cell_recovery_time` (day of
+    the simulation, NaN without recovery; taken as first day of aplasia plus its duration, which is
+    exact for a single spell).
     """
 
     threshold: float = 10.0
-    infusion: float = 0.0
     b_cells: str = "b_cells"
 
     def __post_init__(self) -> None:
         check_positive("BCellAplasia", threshold=self.threshold)
 
-    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+    def requires(self, setting: Setting) -> Requirements:
         """Ask for two reductions, and the count at the end of the simulation."""
-        check_observables("BCellAplasia", model, {self.b_cells: "cell/uL"})
-        window("BCellAplasia", start, stop, self.infusion, None)
-        span = (self.threshold, self.infusion, stop)
+        check_observables("BCellAplasia", setting.model, {self.b_cells: "cell/uL"})
+        window("BCellAplasia", setting)
+        since = {"threshold": self.threshold, "start": setting.infusion}
         return Requirements(
-            save_at=np.array([stop], dtype=np.float64),
-            outputs=(self.b_cells,),
             metrics={
-                "b_cell_aplasia_onset": FirstBelow(self.b_cells, *span),
-                "b_cell_time_above": TimeAbove(self.b_cells, *span),
+                "b_cell_aplasia_onset": FirstBelow(self.b_cells, **since),
+                "b_cell_time_above": TimeAbove(self.b_cells, **since),
+                "b_cell_last": Last(self.b_cells),
             },
         )
 
-    def evaluate(
-        self,
-        saved: Mapping[str, Array],
-        times: Array,
-        metrics: Mapping[str, Array],
-    ) -> dict[str, EndpointValues]:
+    def evaluate(self, kept: Kept) -> dict[str, EndpointValues]:
         """Combine onset, time above the threshold and last count."""
-        last = saved[self.b_cells][:, -1]
-        duration = (times[-1] - self.infusion) - metrics["b_cell_time_above"]
-        onset = metrics["b_cell_aplasia_onset"] - self.infusion
-        failed = ~(np.isfinite(duration) & np.isfinite(last))
+        onset, last = kept.metrics["b_cell_aplasia_onset"], kept.metrics["b_cell_last"]
+        above = kept.metrics["b_cell_time_above"]
+        followed = kept.stop - kept.setting.infusion
+        failed = ~(np.isfinite(above) & np.isfinite(last)) | ~kept.followed
         aplastic = np.isfinite(onset)
+        # Whoever never falls below it is above it all the time, whatever the sum of the stays
+        # rounds to.
+        duration = np.where(aplastic, np.maximum(followed - above, 0.0), 0.0)
         recovered = aplastic & (last >= self.threshold)
         blank = failed | ~aplastic
         return {
@@ -89,6 +80,7 @@ class BCellAplasia:
             "b_cell_recovery_time": EndpointValues(
                 np.where(recovered & ~blank, onset + duration, np.nan),
                 "day",
-                "B-cell recovery, days from infusion",
+                "Day of B-cell recovery",
+                is_instant=True,
             ),
         }

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from carsim.endpoints.clock import CLOCK, check_clock, clock_of, infusion_of, same_clock
 from carsim.endpoints.incidence import BandMethod, CumulativeIncidence, log_log_band, step_at
 from carsim.endpoints.intervals import Array, check_level, wilson_interval
 from carsim.errors import ScenarioError, unknown
@@ -122,12 +123,15 @@ class FirstEvent:
         Time of the first event; NaN without one.
     ties : int
         Patients in whom two events or more came first at the same time.
+    clock : str
+        Clock of the times.
     """
 
     events: tuple[str, ...]
     which: Array
     time: Array
     ties: int
+    clock: str = CLOCK
 
 
 def first_event(
@@ -135,7 +139,7 @@ def first_event(
     events: Sequence[str],
     *,
     conditional: Sequence[str] = (),
-    origin: float = 0.0,
+    origin: float | None = None,
     dim: str = "patient",
 ) -> FirstEvent:
     """Find the event that came first in each patient of a result.
@@ -144,7 +148,7 @@ def first_event(
     ----------
     dataset : xarray.Dataset
         Result with the variables `<event>` (1, 0, NaN) and `<event>_time` for each event, along
-        `dim` only.
+        `dim` only. All times must say that they are on one clock (attribute `clock`).
     events : sequence of str
         Names of the events. **Ties**: when two come first at the same time (they are often seen at
         the same visit), the one that is listed first counts. How many there are is reported.
@@ -152,8 +156,9 @@ def first_event(
         Those of the events that only some patients can have: NaN then means "cannot have it" and
         counts as none, unless every event is NaN, which is a failed patient. Relapse is one: it is
         NaN for patients who were never in remission.
-    origin : float
-        Time at which all are without event; an earlier event is refused.
+    origin : float, optional
+        Time at which all are without event, on the clock of the times; an earlier event is refused.
+        By default the infusion.
     dim : str
         Dimension of the patients.
 
@@ -166,9 +171,10 @@ def first_event(
     ------
     ScenarioError
         A variable is missing or has other dimensions, holds something else than 0, 1 and NaN, an
-        event has no time, or one comes before the origin.
+        event has no time, one comes before the origin, or the times are not on one clock.
     """
     names = _names(events)
+    origin = infusion_of(dataset) if origin is None else origin
     for name in conditional:
         if name not in names:
             raise ScenarioError(unknown("event", name, names, "first_event: conditional"))
@@ -200,6 +206,7 @@ def first_event(
             )
         happened.append(event)
         times.append(np.where(event == 1.0, time, np.inf))
+    clock = check_clock("first_event", dataset, *(f"{name}_time" for name in names))
     table, when = np.array(happened), np.array(times)
     needed = np.array([name not in conditional for name in names])
     unknown_status = np.isnan(table)
@@ -218,6 +225,7 @@ def first_event(
         which=np.where(left_out, np.nan, which),
         time=np.where(left_out | none, np.nan, earliest),
         ties=int(np.sum(tied & ~left_out)),
+        clock=clock,
     )
 
 
@@ -236,7 +244,8 @@ def competing_incidence(
     first : FirstEvent
         Which event came first, and when: see `first_event`.
     follow_up : array_like, shape () or (n,)
-        End of follow-up of those without event. An event at this very time is seen.
+        End of follow-up of those without event, on the clock of the times. An event at this very
+        time is seen.
     origin : float
         Time at which all are without event.
     level : float
@@ -255,8 +264,12 @@ def competing_incidence(
     Raises
     ------
     ScenarioError
-        An event without a time or after the end of follow-up, or an unknown band.
+        An event without a time or after the end of follow-up, an unknown band, or a `follow_up`
+        that says another clock.
     """
+    ends_on = clock_of(follow_up)
+    if ends_on is not None:
+        same_clock("competing_incidence", {"first": first.clock, "follow_up": ends_on})
     if band not in ("wilson", "greenwood"):
         raise ScenarioError(unknown("band", band, ("wilson", "greenwood"), "incidence"))
     check_level(level)

@@ -9,16 +9,15 @@ frequent as in Hay 2017 (docs/calibration.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from carsim.endpoints.requirements import (
-    Array,
     EndpointValues,
+    Kept,
     Requirements,
+    Setting,
     check_observables,
     check_positive,
     window,
@@ -26,9 +25,6 @@ from carsim.endpoints.requirements import (
 )
 from carsim.errors import ScenarioError
 from carsim.metrics import Maximum, TimeOfMaximum
-
-if TYPE_CHECKING:
-    from carsim.model import Model
 
 
 @dataclass(frozen=True)
@@ -38,46 +34,40 @@ class PeakIL6:
     Parameters
     ----------
     within : float
-        Days from infusion in which the peak is looked for.
-    infusion : float
-        Day of the CAR-T infusion.
+        Days from infusion in which the peak is looked for, or up to a patient's own stop if that
+        is earlier.
     il6 : str
         Name of the observable.
 
     Notes
     -----
-    Variables: `il6_peak` (pg/mL), `il6_peak_time` (days from infusion).
+    Variables: `il6_peak` (pg/mL), `il6_peak_time` (day of the simulation).
     """
 
     within: float = 60.0
-    infusion: float = 0.0
     il6: str = "il6"
 
     def __post_init__(self) -> None:
         check_positive("PeakIL6", within=self.within)
 
-    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+    def requires(self, setting: Setting) -> Requirements:
         """Ask for the maximum and its time."""
-        check_observables("PeakIL6", model, {self.il6: "pg/mL"})
-        last = window("PeakIL6", start, stop, self.infusion, self.within)
+        check_observables("PeakIL6", setting.model, {self.il6: "pg/mL"})
+        last = window("PeakIL6", setting, self.within)
         return Requirements(
             metrics={
-                "il6_peak": Maximum(self.il6, start=self.infusion, stop=last),
-                "il6_peak_time": TimeOfMaximum(self.il6, start=self.infusion, stop=last),
-            }
+                "il6_peak": Maximum(self.il6, start=setting.infusion, stop=last),
+                "il6_peak_time": TimeOfMaximum(self.il6, start=setting.infusion, stop=last),
+            },
+            shortened=frozenset({"il6_peak", "il6_peak_time"}),
         )
 
-    def evaluate(
-        self,
-        saved: Mapping[str, Array],
-        times: Array,
-        metrics: Mapping[str, Array],
-    ) -> dict[str, EndpointValues]:
-        """Pass the metrics on; the time is counted from the infusion."""
+    def evaluate(self, kept: Kept) -> dict[str, EndpointValues]:
+        """Pass the metrics on."""
         return {
-            "il6_peak": EndpointValues(metrics["il6_peak"], "pg/mL", "Peak IL-6"),
+            "il6_peak": EndpointValues(kept.metrics["il6_peak"], "pg/mL", "Peak IL-6"),
             "il6_peak_time": EndpointValues(
-                metrics["il6_peak_time"] - self.infusion, "day", "Peak IL-6, days from infusion"
+                kept.metrics["il6_peak_time"], "day", "Day of peak IL-6", is_instant=True
             ),
         }
 
@@ -91,9 +81,8 @@ class CRSGrade:
     thresholds : tuple of 4 float
         Peak signal at which grades 1 to 4 begin.
     within : float
-        Days from infusion in which the peak is looked for.
-    infusion : float
-        Day of the CAR-T infusion.
+        Days from infusion in which the peak is looked for, or up to a patient's own stop if that
+        is earlier.
     il6_signal : str
         Name of the observable.
 
@@ -104,7 +93,6 @@ class CRSGrade:
 
     thresholds: tuple[float, ...] = (0.241, 0.439, 0.681, 0.728)
     within: float = 60.0
-    infusion: float = 0.0
     il6_signal: str = "il6_signal"
 
     def __post_init__(self) -> None:
@@ -115,22 +103,20 @@ class CRSGrade:
                 "for each of the grades 1 to 4."
             )
 
-    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+    def requires(self, setting: Setting) -> Requirements:
         """Ask for the peak of the signal."""
-        check_observables("CRSGrade", model, {self.il6_signal: "1"})
-        last = window("CRSGrade", start, stop, self.infusion, self.within)
+        check_observables("CRSGrade", setting.model, {self.il6_signal: "1"})
+        last = window("CRSGrade", setting, self.within)
         return Requirements(
-            metrics={"il6_signal_peak": Maximum(self.il6_signal, start=self.infusion, stop=last)}
+            metrics={
+                "il6_signal_peak": Maximum(self.il6_signal, start=setting.infusion, stop=last)
+            },
+            shortened=frozenset({"il6_signal_peak"}),
         )
 
-    def evaluate(
-        self,
-        saved: Mapping[str, Array],
-        times: Array,
-        metrics: Mapping[str, Array],
-    ) -> dict[str, EndpointValues]:
+    def evaluate(self, kept: Kept) -> dict[str, EndpointValues]:
         """Count the thresholds that the peak reaches."""
-        peak = metrics["il6_signal_peak"]
+        peak = kept.metrics["il6_signal_peak"]
         grade = np.searchsorted(np.asarray(self.thresholds), peak, side="right") * 1.0
         failed = ~np.isfinite(peak)
         return {

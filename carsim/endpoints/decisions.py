@@ -175,7 +175,8 @@ def optimal_duration(
     values, loss_per_event, dim, level, replicates, seed
         As for `optimal_choice`.
     over : str
-        Dimension of the durations; its values must be numbers with a unit of time.
+        Dimension of the durations; its values must be numbers with a unit of time. Times of the
+        simulation, such as the stop of a treatment, count from the infusion.
     loss_per_day : float
         Loss of one day of treatment, in `unit`. With the default of one, losses are counted in days
         of treatment, and `loss_per_event` is the number of days that an event is worth.
@@ -208,7 +209,9 @@ def optimal_duration(
             "time, such as 'day', as its attribute 'units'. Set it, or give the cost of each "
             "option to optimal_choice."
         )
-    days = np.asarray(axis.values, dtype=np.float64) * length
+    # The axis of a sweep that holds times says so, and when the infusion is.
+    since = float(axis.attrs.get("infusion", 0.0))
+    days = (np.asarray(axis.values, dtype=np.float64) - since) * length
     return optimal_choice(
         values,
         over,

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from carsim.endpoints.clock import clock_of, same_clock
 from carsim.endpoints.intervals import Array, check_level, wilson_interval
 from carsim.errors import ScenarioError, unknown
 
@@ -79,9 +80,9 @@ def cumulative_incidence(
     time : array_like, shape (n,)
         Time of the event; ignored (may be NaN) where there is none.
     follow_up : array_like, shape () or (n,)
-        End of follow-up of those without event.
+        End of follow-up of those without event, on the same clock as `time`.
     origin : float
-        Time at which all are without event.
+        Time at which all are without event, on that clock.
     level : float
         Level of the pointwise band.
     band : {"wilson", "greenwood"}
@@ -96,8 +97,13 @@ def cumulative_incidence(
     Raises
     ------
     ScenarioError
-        An event without a time or after the end of follow-up, or an unknown band.
+        An event without a time or after the end of follow-up, an unknown band, or variables of a
+        result that are on different clocks.
     """
+    said = {"time": clock_of(time), "follow_up": clock_of(follow_up)}
+    clocks = {name: clock for name, clock in said.items() if clock is not None}
+    if clocks:
+        same_clock("cumulative_incidence", clocks)
     if band not in ("wilson", "greenwood"):
         raise ScenarioError(unknown("band", band, ("wilson", "greenwood"), "incidence"))
     happened = np.asarray(event, dtype=np.float64)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from carsim.endpoints.requirements import (
-    Array,
     EndpointValues,
+    Kept,
     Requirements,
+    Setting,
     check_observables,
     check_positive,
     window,
 )
 from carsim.errors import ScenarioError
 from carsim.metrics import AreaUnder, Maximum, TimeAbove, TimeOfMaximum
-
-if TYPE_CHECKING:
-    from carsim.model import Model
 
 
 @dataclass(frozen=True)
@@ -29,19 +25,17 @@ class CellularKinetics:
     ----------
     peak_within : float
         Days from infusion in which the peak is looked for, so that a later re-expansion (relapse,
-        second infusion) is not taken for it.
+        second infusion) is not taken for it; up to a patient's own stop if that is earlier.
     auc_days : float
-        Days from infusion of the area under the curve.
+        Days from infusion of the area under the curve; NaN for a patient who stops earlier.
     detection_limit : float
         Cells/uL below which CAR-T cells are not detected (assumed; assays differ).
-    infusion : float
-        Day of the CAR-T infusion.
     car_t : str
         Name of the observable.
 
     Notes
     -----
-    Variables: `car_t_cmax` (cell/uL), `car_t_tmax` (days from infusion), `car_t_auc`
+    Variables: `car_t_cmax` (cell/uL), `car_t_tmax` (day of the simulation), `car_t_auc`
     (day*cell/uL), `car_t_persistence` (days spent above the detection limit, up to the end of the
     simulation).
     """
@@ -49,7 +43,6 @@ class CellularKinetics:
     peak_within: float = 90.0
     auc_days: float = 28.0
     detection_limit: float = 0.1
-    infusion: float = 0.0
     car_t: str = "car_t"
 
     def __post_init__(self) -> None:
@@ -60,38 +53,33 @@ class CellularKinetics:
             detection_limit=self.detection_limit,
         )
 
-    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+    def requires(self, setting: Setting) -> Requirements:
         """Ask for four reductions; no trajectory."""
-        check_observables("CellularKinetics", model, {self.car_t: "cell/uL"})
-        last = window("CellularKinetics", start, stop, self.infusion, self.peak_within)
-        end = self.infusion + self.auc_days
-        if end > stop:
+        check_observables("CellularKinetics", setting.model, {self.car_t: "cell/uL"})
+        last = window("CellularKinetics", setting, self.peak_within)
+        first, end = setting.infusion, setting.infusion + self.auc_days
+        if end > setting.stop:
             raise ScenarioError(
                 f"CellularKinetics: the area runs to day {end:g}, but the simulation stops on day "
-                f"{stop:g}. Extend it, or set auc_days."
+                f"{setting.stop:g}. Extend it, or set auc_days."
             )
         return Requirements(
             metrics={
-                "car_t_cmax": Maximum(self.car_t, start=self.infusion, stop=last),
-                "car_t_tmax": TimeOfMaximum(self.car_t, start=self.infusion, stop=last),
-                "car_t_auc": AreaUnder(self.car_t, start=self.infusion, stop=end),
-                "car_t_persistence": TimeAbove(
-                    self.car_t, self.detection_limit, start=self.infusion, stop=stop
-                ),
-            }
+                "car_t_cmax": Maximum(self.car_t, start=first, stop=last),
+                "car_t_tmax": TimeOfMaximum(self.car_t, start=first, stop=last),
+                "car_t_auc": AreaUnder(self.car_t, start=first, stop=end),
+                "car_t_persistence": TimeAbove(self.car_t, self.detection_limit, start=first),
+            },
+            shortened=frozenset({"car_t_cmax", "car_t_tmax"}),
         )
 
-    def evaluate(
-        self,
-        saved: Mapping[str, Array],
-        times: Array,
-        metrics: Mapping[str, Array],
-    ) -> dict[str, EndpointValues]:
-        """Pass the metrics on; Tmax is counted from the infusion."""
+    def evaluate(self, kept: Kept) -> dict[str, EndpointValues]:
+        """Pass the metrics on."""
+        metrics = kept.metrics
         return {
             "car_t_cmax": EndpointValues(metrics["car_t_cmax"], "cell/uL", "CAR-T Cmax in blood"),
             "car_t_tmax": EndpointValues(
-                metrics["car_t_tmax"] - self.infusion, "day", "CAR-T Tmax from infusion"
+                metrics["car_t_tmax"], "day", "Day of CAR-T Cmax in blood", is_instant=True
             ),
             "car_t_auc": EndpointValues(
                 metrics["car_t_auc"], "day*cell/uL", f"CAR-T AUC of days 0 to {self.auc_days:g}"

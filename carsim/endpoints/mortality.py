@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from carsim.endpoints.clock import check_clock, infusion_of
 from carsim.endpoints.requirements import Array
 from carsim.errors import ScenarioError, unknown
 from carsim.streams import check_seed, uniforms
@@ -162,7 +163,7 @@ def draw_deaths(
     *,
     follow_up: float,
     seed: int | None = None,
-    origin: float = 0.0,
+    origin: float | None = None,
     dim: str = "patient",
 ) -> xr.Dataset:
     """Draw the death of every patient of a result, given the course of the leukemia.
@@ -178,11 +179,11 @@ def draw_deaths(
     mortality : Mortality or str
         Hazards, or a name in `MORTALITY`.
     follow_up : float
-        End of follow-up (day).
+        End of follow-up (day of the simulation).
     seed : int, optional
         Seed; that of the result's population by default.
-    origin : float
-        Day of the infusion, from which patients may die.
+    origin : float, optional
+        Day from which patients may die, on the clock of `relapse_time`; the infusion by default.
     dim : str
         Dimension of the patients.
 
@@ -195,7 +196,8 @@ def draw_deaths(
     Raises
     ------
     ScenarioError
-        A variable is missing, no such mortality, or neither a seed nor a population with one.
+        A variable is missing, no such mortality, neither a seed nor a population with one, or a
+        time of relapse that is not on the simulation's clock.
     """
     import xarray as xr
 
@@ -209,6 +211,8 @@ def draw_deaths(
                 unknown("variable", name, map(str, dataset.data_vars), "the result")
                 + " Death needs the endpoint 'remission'."
             )
+    clock = check_clock("draw_deaths", dataset, "relapse_time")
+    origin = infusion_of(dataset) if origin is None else origin
     if dim not in dataset["remission"].dims:
         raise ScenarioError(
             unknown("dimension", dim, map(str, dataset["remission"].dims), "draw_deaths")
@@ -246,7 +250,12 @@ def draw_deaths(
             "death_time": (
                 dims,
                 np.where(died, when, np.nan),
-                {"units": "day", "carsim_units": "day", "long_name": "Day of death"},
+                {
+                    "units": "day",
+                    "carsim_units": "day",
+                    "long_name": "Day of death",
+                    "clock": clock,
+                },
             ),
         },
         coords=table["remission"].coords,

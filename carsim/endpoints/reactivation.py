@@ -12,9 +12,9 @@ Assumed here
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from carsim.endpoints.requirements import (
     Array,
     EndpointValues,
+    Kept,
     Requirements,
+    Setting,
     check_observables,
     check_positive,
     window,
@@ -31,9 +33,6 @@ from carsim.endpoints.requirements import (
 from carsim.endpoints.visits import column_of, first_hit, in_a_row, is_visit, visit_times
 from carsim.errors import ScenarioError, unknown
 from carsim.guidelines import DEFINITIONS, Criterion, Definition, definition_of
-
-if TYPE_CHECKING:
-    from carsim.model import Model
 
 EVERY = 28.0
 """Days between visits, where nothing else is said (assumed)."""
@@ -49,8 +48,6 @@ class HBVReactivation:
         Name of a definition in `carsim.guidelines.DEFINITIONS`, or one of your own.
     every : float
         Days between visits; the first is the infusion.
-    infusion : float
-        Day of the CAR-T infusion.
     baseline : float, "start" or "none"
         Day of the baseline HBV DNA; "start" is the start of the simulation; "none" applies the
         criteria for patients without a baseline (serostatus is still known).
@@ -74,7 +71,6 @@ class HBVReactivation:
 
     definition: str | Definition = "AASLD 2018"
     every: float = EVERY
-    infusion: float = 0.0
     baseline: float | Literal["start", "none"] = "start"
     detection_limit: float = 10.0
     hbsag_limit: float = 0.05
@@ -97,11 +93,14 @@ class HBVReactivation:
                 f"HBVReactivation: baseline = {given!r} must be a day, 'start' or 'none'."
             )
 
-    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+    def requires(self, setting: Setting) -> Requirements:
         """Ask for HBV DNA and HBsAg at baseline and at the visits."""
-        check_observables("HBVReactivation", model, {self.hbv_dna: "IU/mL", self.hbsag: "IU/mL"})
-        window("HBVReactivation", start, stop, self.infusion, None)
-        visits = visit_times(start, stop, self.every, self.infusion)
+        check_observables(
+            "HBVReactivation", setting.model, {self.hbv_dna: "IU/mL", self.hbsag: "IU/mL"}
+        )
+        window("HBVReactivation", setting)
+        visits = visit_times(setting, self.every)
+        start = setting.start
         days = [start] if isinstance(self.baseline, str) else [start, float(self.baseline)]
         if not start <= days[-1] <= visits[-1]:
             raise ScenarioError(
@@ -113,27 +112,22 @@ class HBVReactivation:
             outputs=(self.hbv_dna, self.hbsag),
         )
 
-    def evaluate(
-        self,
-        saved: Mapping[str, Array],
-        times: Array,
-        metrics: Mapping[str, Array],
-    ) -> dict[str, EndpointValues]:
+    def evaluate(self, kept: Kept) -> dict[str, EndpointValues]:
         """Apply the definition visit by visit."""
+        times, saved = kept.times, kept.saved
         at_start = 0
         at_baseline = (
             at_start if isinstance(self.baseline, str) else column_of(times, self.baseline)
         )
-        visits = is_visit(times, self.every, self.infusion) & (times > times[at_baseline])
+        visits = is_visit(times, self.every, kept.setting.infusion) & (times > times[at_baseline])
         markers = {"hbv_dna": saved[self.hbv_dna], "hbsag": saved[self.hbsag]}
         seen = {marker: values[:, visits] for marker, values in markers.items()}
-        failed = ~np.all(
-            [
-                np.isfinite(values[:, at_baseline]) & np.isfinite(seen[marker]).all(axis=1)
-                for marker, values in markers.items()
-            ],
-            axis=0,
-        )
+        lived = kept.lived[:, visits]
+        known_all = [
+            np.isfinite(values[:, at_baseline]) & (np.isfinite(seen[marker]) | ~lived).all(axis=1)
+            for marker, values in markers.items()
+        ]
+        failed = ~(np.all(known_all, axis=0) & kept.followed)
         limits = {"hbv_dna": self.detection_limit, "hbsag": self.hbsag_limit}
         positive = markers["hbsag"][:, at_start] >= self.hbsag_limit
         known = {"hbv_dna": self.baseline != "none", "hbsag": True}
@@ -165,7 +159,7 @@ class HBVReactivation:
         return {
             self.name: EndpointValues(yes_no(happened, undefined), "1", label),
             f"{self.name}_time": EndpointValues(
-                np.where(undefined, np.nan, day), "day", f"Day of {label}"
+                np.where(undefined, np.nan, day), "day", f"Day of {label}", is_instant=True
             ),
             f"{self.name}_dna": EndpointValues(
                 np.where(undefined, np.nan, dna), "IU/mL", "HBV DNA when reactivation is detected"

@@ -8,18 +8,17 @@ Assumed here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from carsim.endpoints.requirements import (
     SAME_TIME,
-    Array,
     EndpointValues,
+    Kept,
     Requirements,
+    Setting,
     check_observables,
     check_positive,
     window,
@@ -27,9 +26,6 @@ from carsim.endpoints.requirements import (
 )
 from carsim.endpoints.visits import column_of, first_hit, is_visit, visit_times
 from carsim.errors import ScenarioError
-
-if TYPE_CHECKING:
-    from carsim.model import Model
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,6 @@ class Remission:
         Days from infusion at which early response is judged.
     every : float
         Days between visits; the first is the infusion.
-    infusion : float
-        Day of the CAR-T infusion.
     cd19_positive, cd19_negative : str
         Names of the observables (cells).
 
@@ -65,7 +59,6 @@ class Remission:
     negative_share: float = 0.5
     response_day: float = 28.0
     every: float = 28.0
-    infusion: float = 0.0
     cd19_positive: str = "leukemia_cd19_positive"
     cd19_negative: str = "leukemia_cd19_negative"
 
@@ -84,42 +77,40 @@ class Remission:
                 f"{self.threshold:g} cells. Give a relapse level at or above it."
             )
 
-    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+    def requires(self, setting: Setting) -> Requirements:
         """Ask for both leukemic pools at the visits."""
         check_observables(
-            "Remission", model, {self.cd19_positive: "cell", self.cd19_negative: "cell"}
+            "Remission", setting.model, {self.cd19_positive: "cell", self.cd19_negative: "cell"}
         )
-        window("Remission", start, stop, self.infusion, None)
-        day = self.infusion + self.response_day
-        if day > stop:
+        window("Remission", setting)
+        day = setting.infusion + self.response_day
+        if day > setting.stop:
             raise ScenarioError(
                 f"Remission: response is judged on day {day:g}, but the simulation stops on day "
-                f"{stop:g}. Extend it, or set response_day."
+                f"{setting.stop:g}. Extend it, or set response_day."
             )
-        visits = visit_times(start, stop, self.every, self.infusion)
+        visits = visit_times(setting, self.every)
         return Requirements(
             save_at=np.unique(np.append(visits, day)),
             outputs=(self.cd19_positive, self.cd19_negative),
         )
 
-    def evaluate(
-        self,
-        saved: Mapping[str, Array],
-        times: Array,
-        metrics: Mapping[str, Array],
-    ) -> dict[str, EndpointValues]:
+    def evaluate(self, kept: Kept) -> dict[str, EndpointValues]:
         """Follow the leukemic cells from visit to visit."""
-        day = self.infusion + self.response_day
-        visits = is_visit(times, self.every, self.infusion)
+        times, infusion = kept.times, kept.setting.infusion
+        day = infusion + self.response_day
+        visits = is_visit(times, self.every, infusion)
         visits[column_of(times, day)] = True
-        visits &= times > self.infusion
-        days = times[visits]
-        negative = saved[self.cd19_negative][:, visits]
-        cells = saved[self.cd19_positive][:, visits] + negative
-        failed = ~np.isfinite(cells).all(axis=1)
+        visits &= times > infusion
+        days, lived = times[visits], kept.lived[:, visits]
+        negative = kept.saved[self.cd19_negative][:, visits]
+        cells = kept.saved[self.cd19_positive][:, visits] + negative
+        failed = ~((np.isfinite(cells) | ~lived).all(axis=1) & kept.followed)
 
         responded, first_day = first_hit(cells < self.threshold, days)
-        early = (cells < self.threshold)[:, days <= day * (1 + SAME_TIME)].any(axis=1)
+        in_time = days <= day + SAME_TIME * max(1.0, abs(day))
+        early = np.asarray((cells < self.threshold)[:, in_time].any(axis=1))
+        early_known = np.asarray(early | lived[:, in_time].all(axis=1))
         with np.errstate(invalid="ignore"):
             later = days > first_day[:, np.newaxis]  # never true without remission
         back = (cells >= self.relapse) & later
@@ -128,20 +119,20 @@ class Remission:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = np.take_along_axis(negative / cells, at_relapse, axis=1)[:, 0]
 
-        def values(data: ArrayLike, unit: str, words: str) -> EndpointValues:
-            return EndpointValues(
-                np.where(failed, np.nan, np.asarray(data, dtype=np.float64)), unit, words
-            )
+        def values(data: ArrayLike, words: str, unit: str = "1") -> EndpointValues:
+            known = np.where(failed, np.nan, np.asarray(data, dtype=np.float64))
+            return EndpointValues(known, unit, words, is_instant=unit == "day")
 
         return {
-            "remission_early": values(early, "1", f"MRD-negative remission by day {day:g}"),
-            "remission": values(responded, "1", "MRD-negative remission"),
-            "remission_time": values(first_day, "day", "Day of MRD-negative remission"),
-            "relapse": values(yes_no(relapsed, ~responded), "1", "Relapse after remission"),
-            "relapse_time": values(relapse_day, "day", "Day of relapse"),
+            "remission_early": values(
+                yes_no(early, ~early_known),
+                f"MRD-negative remission within {self.response_day:g} days of infusion",
+            ),
+            "remission": values(responded, "MRD-negative remission"),
+            "remission_time": values(first_day, "Day of MRD-negative remission", "day"),
+            "relapse": values(yes_no(relapsed, ~responded), "Relapse after remission"),
+            "relapse_time": values(relapse_day, "Day of relapse", "day"),
             "relapse_cd19_negative": values(
-                yes_no(share >= self.negative_share, ~relapsed),
-                "1",
-                "CD19-negative relapse",
+                yes_no(share >= self.negative_share, ~relapsed), "CD19-negative relapse"
             ),
         }

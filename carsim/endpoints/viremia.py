@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from carsim.endpoints.requirements import (
-    Array,
     EndpointValues,
+    Kept,
     Requirements,
+    Setting,
     check_observables,
     check_positive,
     window,
@@ -21,9 +20,6 @@ from carsim.endpoints.visits import first_hit, is_visit, visit_times
 from carsim.guidelines import flare_criterion_of
 from carsim.metrics import Maximum, TimeOfMaximum
 
-if TYPE_CHECKING:
-    from carsim.model import Model
-
 
 @dataclass(frozen=True)
 class PeakHBVDNA:
@@ -31,8 +27,6 @@ class PeakHBVDNA:
 
     Parameters
     ----------
-    infusion : float
-        Day of the CAR-T infusion.
     hbv_dna : str
         Name of the observable.
 
@@ -41,31 +35,25 @@ class PeakHBVDNA:
     Variables: `hbv_dna_peak` (IU/mL), `hbv_dna_peak_time` (day).
     """
 
-    infusion: float = 0.0
     hbv_dna: str = "hbv_dna"
 
-    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+    def requires(self, setting: Setting) -> Requirements:
         """Ask for the maximum and its time."""
-        check_observables("PeakHBVDNA", model, {self.hbv_dna: "IU/mL"})
-        window("PeakHBVDNA", start, stop, self.infusion, None)
+        check_observables("PeakHBVDNA", setting.model, {self.hbv_dna: "IU/mL"})
+        window("PeakHBVDNA", setting)
         return Requirements(
             metrics={
-                "hbv_dna_peak": Maximum(self.hbv_dna, start=self.infusion, stop=stop),
-                "hbv_dna_peak_time": TimeOfMaximum(self.hbv_dna, start=self.infusion, stop=stop),
+                "hbv_dna_peak": Maximum(self.hbv_dna, start=setting.infusion),
+                "hbv_dna_peak_time": TimeOfMaximum(self.hbv_dna, start=setting.infusion),
             }
         )
 
-    def evaluate(
-        self,
-        saved: Mapping[str, Array],
-        times: Array,
-        metrics: Mapping[str, Array],
-    ) -> dict[str, EndpointValues]:
+    def evaluate(self, kept: Kept) -> dict[str, EndpointValues]:
         """Pass the metrics on."""
         return {
-            "hbv_dna_peak": EndpointValues(metrics["hbv_dna_peak"], "IU/mL", "Peak HBV DNA"),
+            "hbv_dna_peak": EndpointValues(kept.metrics["hbv_dna_peak"], "IU/mL", "Peak HBV DNA"),
             "hbv_dna_peak_time": EndpointValues(
-                metrics["hbv_dna_peak_time"], "day", "Day of peak HBV DNA"
+                kept.metrics["hbv_dna_peak_time"], "day", "Day of peak HBV DNA", is_instant=True
             ),
         }
 
@@ -81,8 +69,6 @@ class HepatitisFlare:
         above 100 U/L) is assumed: it was quoted from memory.
     every : float
         Days between visits; the first is the infusion.
-    infusion : float
-        Day of the CAR-T infusion.
     alt : str
         Name of the observable. ALT of the model is ALT from hepatitis B only.
 
@@ -94,34 +80,30 @@ class HepatitisFlare:
 
     criterion: str = "AASLD 2018"
     every: float = 28.0
-    infusion: float = 0.0
     alt: str = "alt"
 
     def __post_init__(self) -> None:
         flare_criterion_of(self.criterion)
         check_positive("HepatitisFlare", every=self.every)
 
-    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+    def requires(self, setting: Setting) -> Requirements:
         """Ask for ALT at baseline and at the visits, and its peak."""
-        check_observables("HepatitisFlare", model, {self.alt: "U/L"})
-        window("HepatitisFlare", start, stop, self.infusion, None)
-        visits = visit_times(start, stop, self.every, self.infusion)
+        check_observables("HepatitisFlare", setting.model, {self.alt: "U/L"})
+        window("HepatitisFlare", setting)
+        visits = visit_times(setting, self.every)
         return Requirements(
-            save_at=np.unique(np.concatenate([[start], visits])),
+            save_at=np.unique(np.concatenate([[setting.start], visits])),
             outputs=(self.alt,),
-            metrics={"alt_peak": Maximum(self.alt, start=self.infusion, stop=stop)},
+            metrics={"alt_peak": Maximum(self.alt, start=setting.infusion)},
         )
 
-    def evaluate(
-        self,
-        saved: Mapping[str, Array],
-        times: Array,
-        metrics: Mapping[str, Array],
-    ) -> dict[str, EndpointValues]:
+    def evaluate(self, kept: Kept) -> dict[str, EndpointValues]:
         """Compare ALT with the criterion, visit by visit."""
-        visits = is_visit(times, self.every, self.infusion) & (times > times[0])
-        baseline, seen = saved[self.alt][:, 0], saved[self.alt][:, visits]
-        failed = ~(np.isfinite(baseline) & np.isfinite(seen).all(axis=1))
+        times, alt = kept.times, kept.saved[self.alt]
+        visits = is_visit(times, self.every, kept.setting.infusion) & (times > times[0])
+        baseline, seen = alt[:, 0], alt[:, visits]
+        known = (np.isfinite(seen) | ~kept.lived[:, visits]).all(axis=1)
+        failed = ~(np.isfinite(baseline) & known & kept.followed)
         criterion = flare_criterion_of(self.criterion)
         hits = np.ones(seen.shape, dtype=bool)
         if criterion.fold_of_baseline is not None:
@@ -133,7 +115,7 @@ class HepatitisFlare:
         return {
             "hepatitis_flare": EndpointValues(yes_no(happened, failed), "1", label),
             "hepatitis_flare_time": EndpointValues(
-                np.where(failed, np.nan, day), "day", f"Day of {label}"
+                np.where(failed, np.nan, day), "day", f"Day of {label}", is_instant=True
             ),
-            "alt_peak": EndpointValues(metrics["alt_peak"], "U/L", "Peak ALT"),
+            "alt_peak": EndpointValues(kept.metrics["alt_peak"], "U/L", "Peak ALT"),
         }

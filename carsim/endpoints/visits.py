@@ -1,7 +1,7 @@
 """Monitoring visits: a laboratory sees the patient every so many days, not continuously.
 
 Published reactivation rates depend on the sampling grid (monthly or every three months), so the
-grid is part of an endpoint's definition. Day 0 is the CAR-T infusion.
+grid is part of an endpoint's definition. The first visit is the infusion.
 """
 
 from __future__ import annotations
@@ -9,22 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim.endpoints.requirements import SAME_TIME, Array
+from carsim.endpoints.requirements import SAME_TIME, Array, Setting
 from carsim.errors import ScenarioError
 from carsim.therapy.rules import MOST_VISITS
 
 
-def visit_times(start: float, stop: float, every: float, infusion: float) -> Array:
+def visit_times(setting: Setting, every: float) -> Array:
     """Visits from the infusion to the end of the simulation.
 
     Parameters
     ----------
-    start, stop : float
-        Span of the simulation; a visit at `stop` is included.
+    setting : Setting
+        The simulation. The infusion is the first visit; one at the stop is included.
     every : float
         Days between visits.
-    infusion : float
-        Day of the CAR-T infusion, which is the first visit.
 
     Returns
     -------
@@ -35,6 +33,7 @@ def visit_times(start: float, stop: float, every: float, infusion: float) -> Arr
     ScenarioError
         No visit falls into the simulation, or more than anybody means.
     """
+    start, stop, infusion = setting.start, setting.stop, setting.infusion
     slack = SAME_TIME * max(1.0, abs(stop))
     last = (stop - infusion + slack) / every
     if last > MOST_VISITS:

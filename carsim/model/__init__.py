@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from carsim.model.declarations import Observable, Route, Variant, observable, route, variant
 from carsim.model.fields import ParameterField, StateField, computed, parameter, state
-from carsim.model.model import RESERVED_NAMES, Model
+from carsim.model.model import Model
 from carsim.model.provenance import Assumed, Cited, Derived, Provenance
 from carsim.model.records import Parameters, State
 
 __all__ = [
-    "RESERVED_NAMES",
     "Assumed",
     "Cited",
     "Derived",

@@ -20,23 +20,18 @@ from carsim.model.probe import Probe, symbol
 from carsim.model.provenance import Assumed, Cited, Derived
 from carsim.model.recording import RecordedFraction, Recording
 from carsim.model.records import Parameters, Record, State
+from carsim.names import RESULT_NAMES, free_name
 from carsim.units import parse_unit
 
 if TYPE_CHECKING:
     from carsim.model.model import Model
 
 __all__ = [
-    "RESERVED_NAMES",
     "check_declarations",
     "require_arguments",
     "require_items",
     "trial_run",
 ]
-
-#: Names that the result of a simulation uses itself.
-RESERVED_NAMES = frozenset(
-    {"time", "patient", "status", "arm", "n_steps", "n_rejected", "dose", "event"}
-)
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _DOTTED = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
@@ -115,8 +110,12 @@ def _name_problems(
         ("observable", model.observable_names),
     ):
         for name in names:
-            if name in RESERVED_NAMES:
-                yield f"{kind} {name!r}: the result uses this name itself; choose another."
+            if name in RESULT_NAMES:
+                free = free_name(name, RESULT_NAMES)
+                yield (
+                    f"{kind} {name!r}: the result uses this name itself, for "
+                    f"{RESULT_NAMES[name]}; choose another, for example {free!r}."
+                )
             if kind == "observable" and not _DOTTED.fullmatch(name):
                 yield f"observable {name!r}: a name is made of letters, digits, '_' and '.'."
             if name in owner:

@@ -19,12 +19,10 @@ from carsim.model.fields import ParameterField, StateField
 from carsim.model.recording import Recording
 from carsim.model.records import Parameters, Record, State, leaves
 
-__all__ = ["RESERVED_NAMES", "Model"]
+__all__ = ["Model"]
 
 Y = TypeVar("Y", bound=State)
 P = TypeVar("P", bound=Parameters)
-
-RESERVED_NAMES = checks.RESERVED_NAMES
 
 
 class Model:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from carsim.endpoints.clock import CLOCK, clock_of, infusion_of, same_clock
 from carsim.endpoints.incidence import BandMethod, CumulativeIncidence, cumulative_incidence
 from carsim.errors import ScenarioError, unknown
 from carsim.plots.theme import (
@@ -32,7 +33,7 @@ def incidence(
     by: str | None = "serostatus",
     event: str = "hbv_reactivation",
     follow_up: float | None = None,
-    origin: float = 0.0,
+    origin: float | None = None,
     ax: Axes | None = None,
     level: float = 0.95,
     band: BandMethod = "wilson",
@@ -51,9 +52,9 @@ def incidence(
     event : str
         Name of the event.
     follow_up : float, optional
-        End of follow-up (days); by default the end of the simulation, or else the last event.
-    origin : float
-        Day from which time is counted.
+        End of follow-up (day of the simulation); by default its end, or else the last event.
+    origin : float, optional
+        Day of the simulation from which time is counted; the infusion by default.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on.
     level : float
@@ -74,6 +75,10 @@ def incidence(
             raise ScenarioError(
                 unknown("variable", name, map(str, dataset.data_vars), "the result")
             )
+    origin = infusion_of(dataset) if origin is None else origin
+    clock = clock_of(dataset[f"{event}_time"])
+    if clock is not None:  # the end of follow-up is a time of the simulation
+        same_clock("incidence", {f"{event}_time": clock, "the end of follow-up": CLOCK})
     end = _end(dataset, event, follow_up)
     ax = axes_of(ax)
     curves: list[tuple[str, CumulativeIncidence]] = []

@@ -26,6 +26,7 @@ from carsim.plots.theme import (
     words_of_group,
 )
 from carsim.plots.therapy import Periods, curves_of, shade
+from carsim.plots.time_axis import time_axis
 from carsim.plots.trajectories import at_least, check_variable, scale_axis
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def spaghetti(
             label=f"patient {number}",
         )
     ax.set_xlim(time[0], time[-1] if until is None else until)
-    ax.set_xlabel(f"Time ({unit_text(unit_of(dataset['time']))})")
+    time_axis(ax, dataset, unit_text(unit_of(dataset["time"])))
     ax.set_ylabel(label_of(dataset[of]))
     ax.set_title(title)
     note(ax, left_out(len(kept), int(whole.sum()), int((~whole).sum())))

@@ -28,6 +28,7 @@ from carsim.plots.theme import (
     unit_text,
 )
 from carsim.plots.therapy import Span, curves_of, runs
+from carsim.plots.time_axis import time_axis
 from carsim.plots.trajectories import check_variable
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def swimmer(
     ax.set_yticks([y for y, _ in ticks], [name for _, name in ticks])
     ax.tick_params(axis="y", length=0, labelsize=6.5)
     ax.set_ylabel("Virtual patient")
-    ax.set_xlabel(f"Time ({_time_unit(dataset)})")
+    time_axis(ax, dataset, _time_unit(dataset))
     ax.set_title(title)
     note(ax, left_out(drawn, int(good.sum()), int((~good).sum())))
     place_legend(ax, _handles(list(spans), list(times)), beside=True)

@@ -24,6 +24,7 @@ from carsim.plots.theme import (
     unit_text,
 )
 from carsim.plots.therapy import Periods, curves_of, shade
+from carsim.plots.time_axis import time_axis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -162,7 +163,7 @@ def trajectories(
             label=words or None,
         )
     ax.set_xlim(time[0], time[-1] if until is None else until)
-    ax.set_xlabel(f"Time ({unit_text(unit_of(dataset['time']))})")
+    time_axis(ax, dataset, unit_text(unit_of(dataset["time"])))
     ax.set_ylabel(label_of(dataset[names[0]]) if len(names) == 1 else unit_label(dataset, names))
     ax.set_title(title)
     if failed and notes:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carsim.errors import ScenarioError, unknown
+from carsim.names import RESULT_NAMES, free_name
 from carsim.population.checks import is_whole
 from carsim.population.correlation import Copula
 from carsim.population.distribution import Distribution
@@ -26,7 +27,6 @@ Array: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = Mapping[str, "float | Array"]
 
 LARGEST_SIZE = 10**9
-RESERVED = ("time", "patient", "point", "arm", "status", "n_steps", "n_rejected", "dose", "event")
 
 
 @dataclass(frozen=True)
@@ -207,11 +207,13 @@ class Population:
             Named parameter sets that the scenario gives to all patients.
         """
         if self.mixture is not None:
-            taken = (*RESERVED, *model.state_names, *model.parameter_names)
-            if self.mixture.name in (*taken, *model.observable_names):
+            taken = {*RESULT_NAMES, *model.state_names, *model.parameter_names}
+            taken |= set(model.observable_names)
+            if self.mixture.name in taken:
                 raise ScenarioError(
                     f"population mixture '{self.mixture.name}': the name is taken by the result "
-                    f"or by model '{model.name}'. Choose another, for example 'stratum'."
+                    f"or by model '{model.name}'. Choose another, for example "
+                    f"{free_name(self.mixture.name, taken)!r}."
                 )
         fields = {item.name: item for item in model.parameters}
         copula = Copula(self.correlations, self.sampled)

@@ -57,12 +57,13 @@ def decisions(section: Section, view: View, event: str) -> None:
         "a duration that is not in it never has."
     )
     stop, time_unit = view.sweep.scenario.last_stop, view.sweep.scenario.model.time_unit
+    stop -= float(np.max(view.infusions))
     section.say(
         f"Assumed: every planned day of treatment is as bad as any other, every event as bad "
-        f"as any other, and nothing else counts. Follow-up ends at {stop:g} {time_unit}s: an event "
-        "after that is not seen, which favors treatments that end late. The borders are "
-        f"estimates; the last column says in how many of {REPLICATES:,} cohorts drawn from this "
-        f"one (bootstrap) the duration is the best one. {where}"
+        f"as any other, and nothing else counts. Follow-up ends at {stop:g} {time_unit}s after the "
+        "infusion: an event after that is not seen, which favors treatments that end late. The "
+        f"borders are estimates; the last column says in how many of {REPLICATES:,} cohorts drawn "
+        f"from this one (bootstrap) the duration is the best one. {where}"
     )
     header = (
         "Patients",

@@ -67,6 +67,11 @@ def _incidence(section: Section, view: View, event: str) -> None:
     if axis is not None:
         data = data.isel({axis.name: some_of(len(axis.coordinate))})
     first, last = _times(view, event)
+    since = "of the simulation"
+    if view.infusions.ndim == 0:
+        since = "since the infusion"
+        first = first - float(view.infusions)
+        last = None if last is None else last - float(view.infusions)
     if last is None:
         section.say(
             f"Nobody had {event_words(view.events[event])} in any cell: all curves stay at zero."
@@ -74,7 +79,7 @@ def _incidence(section: Section, view: View, event: str) -> None:
     else:
         section.say(
             f"Over all cells, half of the events were found by day {short(first)} and nine in ten "
-            f"by day {short(last)} (of the patients that had one)."
+            f"by day {short(last)} {since} (of the patients that had one)."
         )
     caption = (
         "Steps: share of patients in whom the event was found by then (Kaplan-Meier); bands: "
@@ -245,7 +250,7 @@ def _stacked(
 ) -> None:
     from carsim.plots import as_png, panels_figure, stacked_incidence
 
-    origin = view.sweep.scenario.start
+    origin = float(view.infusions) if view.infusions.ndim == 0 else 0.0
 
     def panel(name: str, found: CompetingIncidence) -> Callable[[Any], object]:
         curves = {
@@ -255,7 +260,7 @@ def _stacked(
             found.time,
             curves,
             at_risk=found.at_risk,
-            origin=max(0.0, origin),
+            origin=origin,
             ax=ax,
             title=name,
         )

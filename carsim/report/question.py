@@ -185,18 +185,18 @@ def _levels(labels: list[str]) -> str:
 
 
 def _counted(section: Section, view: View) -> None:
-    if not view.sweep.endpoints:
+    if not view.sweep.scenario.endpoints:
         return
     section.head("What was counted")
     unit = view.sweep.scenario.model.time_unit
-    for endpoint in view.sweep.endpoints.values():
+    for endpoint in view.sweep.scenario.endpoints.values():
         if isinstance(endpoint, HBVReactivation):
-            _reactivation(section, endpoint, unit)
+            _reactivation(section, endpoint, unit, view.sweep.scenario.infusion)
         elif isinstance(endpoint, HepatitisFlare):
             _flare(section, endpoint, unit)
     others = [
         _first_line(each)
-        for each in view.sweep.endpoints.values()
+        for each in view.sweep.scenario.endpoints.values()
         if not isinstance(each, HBVReactivation | HepatitisFlare)
     ]
     if others:
@@ -204,7 +204,7 @@ def _counted(section: Section, view: View) -> None:
         section.items(others)
     rows = [
         (f"<code>{escape(name)}</code>", *pair)
-        for name, endpoint in view.sweep.endpoints.items()
+        for name, endpoint in view.sweep.scenario.endpoints.items()
         for pair in _settings(endpoint)
     ]
     if rows:
@@ -216,7 +216,7 @@ def _counted(section: Section, view: View) -> None:
         )
 
 
-def _reactivation(section: Section, endpoint: HBVReactivation, unit: str) -> None:
+def _reactivation(section: Section, endpoint: HBVReactivation, unit: str, infusion: float) -> None:
     definition = definition_of(endpoint.definition)
     baseline = {
         "start": "the start of the simulation",
@@ -225,7 +225,7 @@ def _reactivation(section: Section, endpoint: HBVReactivation, unit: str) -> Non
     section.add(
         f"<p><b>HBV reactivation as {escape(definition.name)} defines it</b> "
         f"({linked(definition.source)}), looked for at visits every {endpoint.every:g} {unit}s "
-        f"from {unit} {endpoint.infusion:g} (the infusion) on. HBV DNA is detectable from "
+        f"from {unit} {infusion:g} (the infusion) on. HBV DNA is detectable from "
         f"{endpoint.detection_limit:g} IU/mL, HBsAg from {endpoint.hbsag_limit:g} IU/mL; baseline "
         f"HBV DNA is that of {escape(baseline)}. A patient has reactivated if any line that "
         "applies is met:</p>"

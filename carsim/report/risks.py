@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from carsim.endpoints.clock import since_infusion
 from carsim.hypertext import counted, table
 from carsim.report.question import alike, event_words, extremes, risk_in_words
 from carsim.report.section import Section, about, interval, lower_first, percent, short
@@ -354,6 +355,7 @@ def _numbers(section: Section, view: View) -> None:
     for name in view.numbers:
         words, unit = about(view.data[name])
         medians = view.per_cell(name, _medians if view.has_patients else _itself)
+        medians = np.asarray(since_infusion(view.data[name], medians, view.infusions))
         if not np.isfinite(medians).any():
             rows.append((escape(words), "–", "–", escape(unit_text(unit)) or "–"))
             continue
@@ -371,8 +373,8 @@ def _numbers(section: Section, view: View) -> None:
     html = table(header, rows)
     if view.has_patients:
         html += (
-            "<p>Medians are over the patients of a cell that have a value; days of an event are "
-            "those of patients that had it.</p>"
+            "<p>Medians are over the patients of a cell that have a value; days of an event count "
+            "from the infusion, and are those of patients that had it.</p>"
         )
     if len(rows) <= OPEN_ROWS and not view.events:
         section.add(html)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from carsim.dataset.words import words_of_actions
+from carsim.endpoints.clock import infusion_of
 from carsim.engine.status import Status
 from carsim.errors import ScenarioError
 from carsim.hypertext import counted, table
@@ -101,8 +102,10 @@ def _fired(data: xr.Dataset, name: str, n: int, unit: str) -> str:
     who = np.unique(patients)
     if not who.size:
         return f"never (0 of {n:,})"
-    first = float(np.median([times[patients == patient].min() for patient in who]))
+    infusion = infusion_of(data)
+    first = float(np.median([times[patients == patient].min() for patient in who])) - infusion
     when = f"on {unit} {short(first)}" if unit == "day" else f"at {short(first)} {unit}"
+    when += " since infusion" if infusion else ""
     again = f", {here.sum():,} times in all" if here.sum() > who.size else ""
     return (
         f"{who.size:,} of {n:,} ({percent(who.size / n)})<small>first {escape(when)}{again}</small>"

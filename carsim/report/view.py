@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from carsim.citations import Citations, cite
 from carsim.endpoints import HBVReactivation, risk
+from carsim.endpoints.clock import INFUSION
 from carsim.endpoints.slabs import slabs
 from carsim.engine.status import Status
 from carsim.errors import CarsimError, ScenarioError
 from carsim.registry import load_model
 from carsim.report.axis import Axis
-from carsim.sweep import StoreStatus, Sweep, read_status, rebuild_sweep, variables_of
+from carsim.sweep import StoreStatus, Sweep, read_status, rebuild_sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -313,6 +314,16 @@ class View:
                 found[name] = table
         return found
 
+    @cached_property
+    def infusions(self) -> Array:
+        """Day of the infusion in each cell; one number if it is the same in all."""
+        for axis in self.sweep.design.axes:
+            if axis.path == INFUSION:
+                column = self.data[axis.name]
+                shape = [column.sizes.get(dim, 1) for dim in self.dims]
+                return np.asarray(column.values, dtype=np.float64).reshape(shape)
+        return np.asarray(self.sweep.scenario.infusion)
+
     @property
     def event(self) -> str | None:
         """The main event: the first reactivation, or else the first yes-or-no variable."""
@@ -347,7 +358,7 @@ class View:
     @property
     def _kept(self) -> list[str]:
         """Numbers of each course, in the order of the sweep: a store has them in its own."""
-        names = dict.fromkeys((*variables_of(self.sweep), *map(str, self.data.data_vars)))
+        names = dict.fromkeys((*self.sweep.keep.numbers, *map(str, self.data.data_vars)))
         return [name for name in names if name in self.data and self._is_kept(self.data[name])]
 
     def _is_kept(self, variable: xr.DataArray) -> bool:
@@ -358,7 +369,7 @@ class View:
     def _candidates(self) -> list[str]:
         first = [
             endpoint.name
-            for endpoint in self.sweep.endpoints.values()
+            for endpoint in self.sweep.scenario.endpoints.values()
             if isinstance(endpoint, HBVReactivation)
         ]
         plain = [name for name in self._kept if self.data[name].attrs.get("carsim_units") == "1"]

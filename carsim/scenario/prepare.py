@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,9 +10,10 @@ from numpy.typing import NDArray
 
 from carsim.engine.plan import Reductions, Save
 from carsim.errors import ScenarioError
-from carsim.metrics import Last, Maximum, Metric, TimeOfMaximum, compile_metrics
+from carsim.metrics import Metric, compile_metrics
 from carsim.model import Model
 from carsim.population import Cohort
+from carsim.scenario.keep import Keep
 from carsim.scenario.scenario import Scenario
 from carsim.scenario.steady_state import solver
 from carsim.scenario.validate import checked_start_values
@@ -26,11 +26,6 @@ from carsim.therapy import (
     item_names,
 )
 from carsim.therapy.values import FloatArray, PerPatient
-
-MOST_FOR_COURSES = 1000
-"""Patients up to which courses are saved without being asked for."""
-
-MOST_POINTS = 400
 
 HAZARD_ATOL = 1e-6
 """Absolute tolerance of a cumulative hazard, which is compared with a number near 1."""
@@ -70,14 +65,12 @@ class Prepared:
         Initial states, and behind them those of states that the therapy adds.
     p : float64 array, shape (n_patients, n_parameters), model units
         Parameters, with the computed ones.
+    keep : Keep
+        What is kept of each patient.
     save : Save
-        Times and sources of the courses.
+        Times and sources of what is saved.
     reductions : Reductions
         Metrics, in the order of `metrics`.
-    outputs : tuple of str
-        Names of ``save.sources``.
-    metrics : mapping of str to Metric
-        Metrics by name, with those added by default.
     sources : Sources
         Columns of the outputs, and the states that the therapy adds.
     items : tuple of str
@@ -95,17 +88,14 @@ class Prepared:
         Labels of the patients, for the result.
     patients : int64 array, shape (n_patients,)
         Number of each patient in the population.
-    note : str
-        What was left out by default and how to ask for it; empty if nothing was.
     """
 
     scenario: Scenario
     y0: FloatArray
     p: FloatArray
+    keep: Keep
     save: Save
     reductions: Reductions
-    outputs: tuple[str, ...]
-    metrics: Mapping[str, Metric]
     sources: Sources
     items: tuple[str, ...]
     rules: tuple[str, ...]
@@ -114,7 +104,16 @@ class Prepared:
     sampled: Mapping[str, FloatArray]
     labels: Mapping[str, NDArray[np.str_]]
     patients: NDArray[np.int64]
-    note: str
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of ``save.sources``: the outputs of the result, and what only endpoints see."""
+        return self.keep.saved
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Metrics of the scenario and of its endpoints, with those added by default."""
+        return self.keep.metrics
 
     @property
     def model(self) -> Model:
@@ -156,7 +155,7 @@ class Prepared:
         return Block(self.y0[part], p, stop, self.patients[part], compiled)
 
 
-def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
+def prepare(scenario: Scenario, cohort: Cohort | None = None, keep: Keep | None = None) -> Prepared:
     """Draw the patients and turn names into indices.
 
     Parameters
@@ -165,6 +164,8 @@ def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
         What is simulated.
     cohort : Cohort, optional
         Patients drawn already, in place of the scenario's population; as many as the scenario has.
+    keep : Keep, optional
+        What is kept of each patient, if the scenario is a part of another one that says so.
 
     Returns
     -------
@@ -196,17 +197,16 @@ def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
     sources = Sources.of(model, scenario.items)
     added = [p[:, model.parameter_index[name]] for name in sources.driven]
     y0 = np.column_stack([y0, *added, np.zeros((n_patients, len(sources.integrals)))])
-    metrics, outputs, times, note = _what_to_keep(scenario)
-    save = Save(times, np.array([sources.column(name) for name in outputs], np.int64))
+    keep = scenario.keep if keep is None else keep
+    save = Save(keep.save_at, np.array([sources.column(name) for name in keep.saved], np.int64))
     items, rules = item_names(scenario.items)
     return Prepared(
         scenario=scenario,
         y0=y0,
         p=p,
-        save=save if outputs and times.size else Save.nothing(),
-        reductions=compile_metrics(sources, metrics, scenario.start, scenario.last_stop),
-        outputs=outputs if times.size else (),
-        metrics=metrics,
+        keep=keep,
+        save=save if keep.saved and keep.save_at.size else Save.nothing(),
+        reductions=compile_metrics(sources, keep.metrics, scenario.start, keep.setting.stop),
         sources=sources,
         items=items,
         rules=rules,
@@ -224,65 +224,4 @@ def prepare(scenario: Scenario, cohort: Cohort | None = None) -> Prepared:
         sampled={name: value for name, value in given.items() if isinstance(value, np.ndarray)},
         labels={} if cohort is None else cohort.labels,
         patients=np.arange(n_patients) if cohort is None else cohort.patients,
-        note=note,
     )
-
-
-def regular_times(start: float, stop: float, most: int = MOST_POINTS) -> FloatArray:
-    """Round times that span a simulation.
-
-    Parameters
-    ----------
-    start, stop : float, model time unit
-        Both are among the times.
-    most : int
-        Largest number of intervals.
-
-    Returns
-    -------
-    float64 array, shape (n_times,)
-        Steps of 1, 2, 2.5 or 5 times a power of ten.
-    """
-    power = math.floor(math.log10((stop - start) / most))
-    steps = [m * 10.0**e for e in (power, power + 1) for m in (1.0, 2.0, 2.5, 5.0)]
-    step = next(s for s in steps if (stop - start) / s <= most * (1 + 1e-12))
-    count = math.floor((stop - start) / step * (1 + 1e-12))
-    # 0.1 * 3 is 0.30000000000000004; a user selects 0.3.
-    times: FloatArray = np.round(
-        start + step * np.arange(count + 1, dtype=np.float64), min(max(2 - power, 0), 12)
-    )
-    times[0] = start
-    if stop - times[-1] > 1e-6 * step:
-        return np.append(times, stop)
-    times[-1] = stop
-    return times
-
-
-def _what_to_keep(
-    scenario: Scenario,
-) -> tuple[Mapping[str, Metric], tuple[str, ...], FloatArray, str]:
-    model = scenario.model
-    outputs = scenario.outputs
-    names = tuple(model.observable_names or model.state_names) if outputs is None else outputs
-    if scenario.save_at is not None:
-        return scenario.metrics, tuple(names), np.asarray(scenario.save_at), ""
-    if outputs is not None or scenario.n_patients <= MOST_FOR_COURSES:
-        times = regular_times(scenario.start, scenario.last_stop)
-        return scenario.metrics, tuple(names), times, ""
-    note = (
-        f"No courses were saved, as there are more than {MOST_FOR_COURSES} patients and neither "
-        f"outputs nor save_at were given. Name outputs to save them."
-    )
-    metrics: Mapping[str, Metric] = scenario.metrics
-    if not metrics:
-        note += " The maximum, its time and the last value of every output were kept instead."
-        metrics = {
-            f"{prefix}_{name}": kind(name)
-            for name in names
-            for prefix, kind in (
-                ("maximum", Maximum),
-                ("time_of_maximum", TimeOfMaximum),
-                ("last", Last),
-            )
-        }
-    return metrics, (), np.empty(0), note

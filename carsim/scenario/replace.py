@@ -117,7 +117,7 @@ def _in_mapping(tree: Mapping[str, Any], path: str, value: object, where: str) -
         # A parameter's name may begin with another one's; only a structure has parts.
         if isinstance(tree[key], Mapping | tuple) or dataclasses.is_dataclass(tree[key]):
             return {**tree, key: replaced(tree[key], rest, value, f"{where}.{key}")}
-    if where in ("therapy", "metrics"):
+    if where in ("therapy", "metrics", "endpoints"):
         first, _, rest = path.partition(".")
         if rest:
             raise ScenarioError(unknown("item", first, tree, where))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from carsim.endpoints import ENDPOINTS, Endpoint
 from carsim.errors import ScenarioError
 from carsim.guidelines import Criterion, Definition
 from carsim.metrics import METRICS, Metric
@@ -21,6 +22,8 @@ from carsim.population import DISTRIBUTIONS, Component, Mixture, Population
 from carsim.registry import load_model, place_to_store
 from carsim.scenario import validate
 from carsim.scenario.encoding import decode, encode
+from carsim.scenario.keep import Keep, keep_of
+from carsim.scenario.names import result_names
 from carsim.scenario.replace import replaced
 from carsim.scenario.solver import Solver
 from carsim.scenario.start_only import check_read_later
@@ -44,6 +47,7 @@ _CLASSES: Mapping[str, type] = {
         *ITEMS.values(),
         *ACTIONS.values(),
         *METRICS.values(),
+        *ENDPOINTS.values(),
         *DISTRIBUTIONS.values(),
     )
 }
@@ -70,8 +74,13 @@ class Scenario:
         the order of `carsim.therapy.timeline.Order`; within a kind in the order of this mapping.
     population : Population, optional
         How patients differ.
+    ids : sequence of str, optional
+        Labels of the patients, one each: the coordinate `id` of the result.
     start, stop : float, model time unit
         Span of the simulation; `stop` may be an array. Actions take place on ``[start, stop)``.
+    infusion : float, model time unit
+        When the CAR-T cells are given: endpoints count from it, and reports show days since it.
+        Times in a result stay on the clock of the simulation, that of the coordinate ``time``.
     save_at : sequence of float, optional
         Times at which outputs are saved. An empty list saves none. By default a grid of round
         numbers (150 to 400 points) for up to 1000 patients, or if `outputs` are named.
@@ -79,6 +88,8 @@ class Scenario:
         Observables and states to save; all observables (or states, if there are none) by default.
     metrics : mapping of str to Metric, optional
         Numbers to keep of each patient, by names of your choice.
+    endpoints : mapping of str to Endpoint, optional
+        What a trial would report of each patient, by names of your choice; see `carsim.endpoints`.
     initial : mapping of str to float or array, optional
         Initial values of states that replace those of the model.
     solver : Solver, optional
@@ -90,7 +101,8 @@ class Scenario:
     Raises
     ------
     ScenarioError
-        Anything that is unknown, contradictory, out of bounds or not finite.
+        Anything that is unknown, contradictory, out of bounds or not finite; a name that the result
+        would hold twice.
     """
 
     model: Model
@@ -100,9 +112,12 @@ class Scenario:
     population: Population | None = None
     start: float = 0.0
     stop: PerPatient = dataclasses.field(default=float("nan"))
+    infusion: float = 0.0
     save_at: Sequence[float] | FloatArray | None = None
     outputs: Sequence[str] | None = None
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    ids: Sequence[str] | None = None
     initial: Mapping[str, PerPatient] = field(default_factory=dict)
     solver: Solver = field(default_factory=Solver)
     check_tolerance: bool = False
@@ -117,7 +132,9 @@ class Scenario:
                 f"variants is the text {self.variants!r}; give a list: [{self.variants!r}]."
             )
         self._set(variants=tuple(self.variants), therapy=dict(self.therapy))
-        self._set(start=validate.checked_start(self.start))
+        self._set(start=validate.checked_time("start", self.start))
+        self._set(infusion=validate.checked_time("infusion", self.infusion))
+        self._set(ids=validate.checked_ids(self.ids))
         if isinstance(self.stop, float) and np.isnan(self.stop):
             raise ScenarioError(
                 f"stop is missing. Say when the simulation ends, in {model.time_unit}s."
@@ -125,10 +142,9 @@ class Scenario:
         self._set(stop=validate.checked_stop(self.stop, self.start))
         self._set(save_at=validate.checked_times(self.save_at, self.start, self.last_stop))
         self._set(outputs=validate.checked_outputs(model, self.outputs))
-        self._set(metrics=dict(self.metrics))
-        validate.check_names("therapy", self.therapy)
-        taken = (*model.observable_names, *model.state_names)
-        validate.check_names("metrics", self.metrics, taken)
+        self._set(metrics=dict(self.metrics), endpoints=dict(self.endpoints))
+        for what in ("therapy", "metrics", "endpoints"):
+            validate.check_names(what, getattr(self, what))
         for name, metric in self.metrics.items():
             if not isinstance(metric, Metric):
                 raise ScenarioError(f"metrics.{name} is {metric!r}. Give for example Maximum(...).")
@@ -147,6 +163,14 @@ class Scenario:
             self.population.validate(model, self.parameters, self.variants)
         number = validate.number_of_patients(self._array_lengths(), self._size)
         check_lengths(self.therapy, 1 if number is None else number)
+        for name, endpoint in self.endpoints.items():
+            given: object = endpoint
+            if isinstance(given, type) or not isinstance(given, Endpoint):
+                raise ScenarioError(
+                    f"endpoints.{name} is {endpoint!r}. Give for example HBVReactivation(); a "
+                    f"metric belongs into metrics."
+                )
+        result_names(self, self.keep)
 
     def _check_kinds(self) -> None:
         if isinstance(self.model, str):
@@ -155,6 +179,7 @@ class Scenario:
             ("model", Model),
             ("therapy", Mapping),
             ("metrics", Mapping),
+            ("endpoints", Mapping),
             ("solver", Solver),
             ("check_tolerance", bool),
         ):
@@ -181,8 +206,10 @@ class Scenario:
         return hash((self.model.name, self.start, self.variants, tuple(self.therapy)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The model says itself where another process finds it, and what it must be there.
-        return _received, (self.model, self._encoded())
+        # The model says itself where another process finds it, and what it must be there. Endpoints
+        # may be of classes of the user's own, which pickle as they are.
+        plain = dataclasses.replace(self, endpoints={})
+        return _received, (self.model, plain._encoded(), dict(self.endpoints))
 
     @property
     def _size(self) -> int | None:
@@ -192,6 +219,11 @@ class Scenario:
     def items(self) -> Mapping[str, Item]:
         """The therapy with its bundles taken apart: parts are called ``bundle.part``."""
         return flatten(self.therapy)
+
+    @cached_property
+    def keep(self) -> Keep:
+        """What is kept of each patient: courses, metrics and endpoints."""
+        return keep_of(self)
 
     @property
     def last_stop(self) -> float:
@@ -219,6 +251,8 @@ class Scenario:
             )
         if isinstance(self.stop, np.ndarray):
             found["stop"] = len(self.stop)
+        if self.ids is not None:
+            found["ids"] = len(self.ids)
         return found
 
     def replace(self, path: str, value: object) -> Scenario:
@@ -256,6 +290,8 @@ class Scenario:
         stop = f"{self.stop:g}" if isinstance(self.stop, float) else "each patient's own stop"
         many = f"{self.n_patients} patients" if self.is_ensemble else "one patient"
         lines = [f"{model.name}: {many}, {self.start:g} to {stop} {unit}"]
+        if self.infusion:
+            lines.append(f"infusion: {self.infusion:g} {unit}")
         if self.variants:
             lines.append(f"variants: {', '.join(self.variants)}")
         for what, values in (("parameters", self.parameters), ("initial", self.initial)):
@@ -273,6 +309,7 @@ class Scenario:
         if self.outputs is not None:
             lines.append(f"outputs: {', '.join(self.outputs) or 'none'}")
         lines.extend(f"metrics: {name} = {metric}" for name, metric in self.metrics.items())
+        lines.extend(f"endpoints: {name} = {each}" for name, each in self.endpoints.items())
         lines.append(f"solver: {self.solver.method}, rtol {self.solver.rtol:g}")
         return "\n".join(lines)
 
@@ -299,7 +336,12 @@ class Scenario:
         return json.dumps(self.to_dict(), allow_nan=False)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], model: Model | None = None) -> Scenario:
+    def from_dict(
+        cls,
+        data: Mapping[str, Any],
+        model: Model | None = None,
+        endpoints: Mapping[str, type] | None = None,
+    ) -> Scenario:
         """Build a scenario from `to_dict`.
 
         Parameters
@@ -308,19 +350,26 @@ class Scenario:
             Result of `to_dict`.
         model : Model, optional
             Model to use in place of the stored one, even if it is another.
+        endpoints : mapping of str to type, optional
+            Classes of endpoints that do not come from carsim, by their names.
 
         Raises
         ------
         ScenarioError
-            The model is not the one that was stored; the message says what has changed.
+            The model is not the one that was stored (the message says what has changed), or an
+            endpoint's class is not known.
         """
-        given = {name: decode(value, _CLASSES) for name, value in data.items() if name != "model"}
+        classes = {**_CLASSES, **(endpoints or {})}
+        given = {name: decode(value, classes) for name, value in data.items() if name != "model"}
         return cls(model=_stored_model(data["model"]) if model is None else model, **given)
 
 
-def _received(model: Model, encoded: Mapping[str, Any]) -> Scenario:
+def _received(
+    model: Model, encoded: Mapping[str, Any], endpoints: Mapping[str, Endpoint]
+) -> Scenario:
     """Build a scenario that another process has sent."""
-    return Scenario(model, **{name: decode(value, _CLASSES) for name, value in encoded.items()})
+    given = {name: decode(value, _CLASSES) for name, value in encoded.items()}
+    return Scenario(model, **{**given, "endpoints": endpoints})
 
 
 def _stored_model(stored: Mapping[str, Any]) -> Model:

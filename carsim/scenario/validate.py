@@ -19,15 +19,6 @@ _SIGNED = "or declare it with state(..., signed=True) if negative values have a 
 
 Values: TypeAlias = Mapping[str, PerPatient]
 
-RESERVED = frozenset(
-    {
-        *("time", "patient", "point", "arm", "event", "status", "n_steps", "n_rejected"),
-        *("event_patient", "event_time", "event_name", "event_action", "event_value"),
-        *("item", "doses_given", "dose"),
-    }
-)
-"""Names that the result itself uses."""
-
 
 def checked_values(what: str, values: object) -> dict[str, PerPatient]:
     """Copy a mapping of names to numbers or arrays, shape (n_patients,).
@@ -137,11 +128,25 @@ def _slack(model: Model) -> FloatArray:
     return np.array([np.inf if field.signed else field.atol for field in model.states])
 
 
-def checked_start(value: object) -> float:
-    """Check the start of the simulation."""
+def checked_time(name: str, value: object) -> float:
+    """Check one time: the start of the simulation, or the infusion."""
     if not _is_time(value):
-        raise ScenarioError(f"start = {shown(value)} is not a time. Give one finite number.")
+        raise ScenarioError(f"{name} = {shown(value)} is not a time. Give one finite number.")
     return float(value)  # type: ignore[arg-type]
+
+
+def checked_ids(value: object) -> tuple[str, ...] | None:
+    """Check the labels of the patients."""
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        raise ScenarioError(f"ids = {shown(value)}: give a list of texts, one a patient.")
+    for place, label in enumerate(value):
+        if not isinstance(label, str):
+            raise ScenarioError(f"ids[{place}] = {label!r} is not a text. Write {str(label)!r}.")
+    if not len(value):
+        raise ScenarioError("ids is empty: give one label a patient, or leave it out.")
+    return tuple(str(label) for label in value)
 
 
 def checked_stop(value: object, start: float) -> PerPatient:
@@ -204,19 +209,13 @@ def checked_outputs(model: Model, outputs: Iterable[str] | None) -> tuple[str, .
     return names
 
 
-def check_names(what: str, names: Iterable[object], taken: Iterable[str] = ()) -> None:
-    """Check the names of therapy items or metrics: they become parts of paths and variables."""
-    occupied = {*RESERVED, *taken} if what == "metrics" else set(taken)
+def check_names(what: str, names: Iterable[object]) -> None:
+    """Check the names of therapy items, metrics or endpoints: they become parts of paths."""
     for name in names:
         if not isinstance(name, str) or not name or "." in name or name != name.strip():
             raise ScenarioError(
                 f"{what}: {name!r} is not a usable name. Use letters, digits and underscores, "
                 f"without dots."
-            )
-        if name in occupied:
-            raise ScenarioError(
-                f"{what}.{name}: the result already has a variable {name!r}. Choose another name, "
-                f"for example {'peak_' + name!r}."
             )
 
 

@@ -128,7 +128,12 @@ class LocalStudy:
         times = np.array([stop if each.time is None else each.time for each in self.outputs])
         names = tuple(dict.fromkeys(each.variable for each in self.outputs))
         scenario = dataclasses.replace(
-            self.scenario, population=None, metrics={}, outputs=names, save_at=np.unique(times)
+            self.scenario,
+            population=None,
+            metrics={},
+            endpoints={},
+            outputs=names,
+            save_at=np.unique(times),
         )
         found = local_sensitivity(scenario, self.parameters or None)
         picked = [

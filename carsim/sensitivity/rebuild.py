@@ -26,7 +26,7 @@ _DESIGNS: dict[str, type] = {
 def rebuild_study(
     attributes: Mapping[Any, Any],
     model: Model | None = None,
-    endpoints: Mapping[str, type] | None = None,
+    classes: Mapping[str, type] | None = None,
 ) -> Study | LocalStudy:
     """Rebuild the study of a result, so that it can be run again bit for bit.
 
@@ -36,7 +36,7 @@ def rebuild_study(
         ``result.attrs``.
     model : Model, optional
         Model to use in place of the stored name, even if it is another one.
-    endpoints : mapping of str to type, optional
+    classes : mapping of str to type, optional
         Classes of endpoints that do not come from carsim, by their names.
 
     Raises
@@ -60,13 +60,12 @@ def rebuild_study(
         return LocalStudy(
             scenario, outputs, tuple(stored["parameters"]), config=config, overrides=overrides
         )
-    sweep = rebuild_sweep(attributes, model, {**_DESIGNS, **(endpoints or {})})
+    sweep = rebuild_sweep(attributes, model, {**_DESIGNS, **(classes or {})})
     return Study(
         sweep.scenario,
         stored["method"],
         outputs,
         factors=sweep.design.axes,
-        endpoints=sweep.endpoints,
         samples=stored["samples"],
         seed=stored["seed"],
         title=sweep.title,

@@ -13,9 +13,8 @@ import numpy as np
 
 from carsim.design import Axis, Design, LatinHypercube, Sampled, Single
 from carsim.design.designs import check_distinct
-from carsim.endpoints import Endpoint
 from carsim.errors import ScenarioError, unknown
-from carsim.scenario import Scenario
+from carsim.scenario import Scenario, keep_of
 from carsim.scenario.encoding import encode
 from carsim.sensitivity.designs import MorrisTrajectories, Saltelli, design_hash
 from carsim.sensitivity.effects import morris
@@ -25,7 +24,7 @@ from carsim.sensitivity.one_at_a_time import OneAtATime, at_own_values, one_at_a
 from carsim.sensitivity.outputs import Output, reduced
 from carsim.sensitivity.patients import patient_prcc
 from carsim.sensitivity.ranks import prcc
-from carsim.sweep import Sweep, variables_of
+from carsim.sweep import Sweep
 from carsim.sweep import run as run_sweep
 from carsim.sweep.axes import check_axis, unit_of, words_of
 
@@ -52,7 +51,7 @@ class Study:
     Parameters
     ----------
     scenario : Scenario
-        Model, values, therapy, population and solver.
+        Model, values, therapy, population, metrics, endpoints and solver.
     method : {"sobol", "morris", "prcc", "one_at_a_time"}
         Sobol indices, elementary effects, partial rank correlations, or each factor alone at both
         ends of its range, all others at the scenario's own values.
@@ -61,8 +60,6 @@ class Study:
     factors : sequence of Axis, optional
         What is varied, and between which values. Without factors, which only "prcc" allows, the
         rows are the patients and the factors their sampled parameters.
-    endpoints : mapping of str to Endpoint, optional
-        By names of your choice, as in a `Sweep`; the scenario's metrics count as well.
     samples : int, optional
         Sobol: rows of the base table, a power of two; the model is evaluated at
         ``samples * (n_factors + 2)`` points. Morris: trajectories of ``n_factors + 1`` points.
@@ -83,7 +80,6 @@ class Study:
     method: str
     outputs: Sequence[Output]
     factors: Sequence[Axis] = ()
-    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     samples: int | None = None
     seed: int = 0
     title: str = ""
@@ -93,7 +89,6 @@ class Study:
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", tuple(self.outputs))
         object.__setattr__(self, "factors", tuple(self.factors))
-        object.__setattr__(self, "endpoints", dict(self.endpoints))
         object.__setattr__(self, "overrides", tuple(self.overrides))
         if self.method not in METHODS:
             raise ScenarioError(unknown("method", str(self.method), METHODS, "sensitivity"))
@@ -103,23 +98,25 @@ class Study:
             self._check_samples()
         else:
             self._check_patients()
-        variables_of(self.sweep)  # refuses a factor that is called like a variable
+        _ = self.sweep  # refuses a factor that is called like a variable
 
     @cached_property
     def sweep(self) -> Sweep:
         """The sweep whose result is analyzed: all points, and only what the outputs need."""
         needed = {output.variable for output in self.outputs}
-        metrics = {k: v for k, v in self.scenario.metrics.items() if k in needed}
-        plain = dataclasses.replace(self.scenario, metrics={})
-        endpoints = {
-            name: endpoint
-            for name, endpoint in self.endpoints.items()
-            if needed & set(variables_of(Sweep(plain, Single(), {name: endpoint})))
+        scenario, keep = self.scenario, keep_of(self.scenario, courses=False)
+        wanted = [
+            part.where
+            for part, numbers in zip(keep.parts, keep.described, strict=True)
+            if needed & set(numbers)
+        ]
+        kept: dict[str, Any] = {
+            what: {k: v for k, v in given.items() if f"{what}.{k}" in wanted}
+            for what, given in (("metrics", scenario.metrics), ("endpoints", scenario.endpoints))
         }
         return Sweep(
-            dataclasses.replace(self.scenario, metrics=metrics),
+            dataclasses.replace(scenario, **kept),
             self._design(),
-            endpoints,
             title=self.title,
             config=self.config,
             overrides=self.overrides,
@@ -274,7 +271,7 @@ class Study:
                 "sensitivity: there is no output. Name at least one variable of the endpoints, for "
                 "example Output('hbv_reactivation')."
             )
-        known = variables_of(Sweep(self.scenario, Single(), self.endpoints))
+        known = keep_of(self.scenario, courses=False).numbers
         for number, output in enumerate(self.outputs):
             where = f"sensitivity.outputs[{number}].variable"
             if output.variable not in known:

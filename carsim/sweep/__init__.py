@@ -22,7 +22,6 @@ from carsim.sweep.store import (
     run_to_store,
 )
 from carsim.sweep.sweep import Sweep
-from carsim.sweep.variables import variables_of
 
 __all__ = [
     "BlockResult",
@@ -46,5 +45,4 @@ __all__ = [
     "rerun",
     "run",
     "run_to_store",
-    "variables_of",
 ]

@@ -17,8 +17,12 @@ from carsim.scenario.replace import value_at
 from carsim.therapy import Item
 from carsim.therapy.values import FloatArray, per_patient_fields
 
-FIXED = ("model", "population.size", "save_at", "outputs", "check_tolerance", "solver.threads")
+FIXED = (
+    *("model", "population.size", "save_at", "outputs", "ids", "check_tolerance"),
+    "solver.threads",
+)
 WHOLE = ("population.seed", "solver.max_steps", "solver.block_size")
+INSTANTS = ("at", "start", "stop", "until")
 TIMES = ("at", "start", "stop", "duration", "every", "until", "lag", "delay", "spacing", "wait")
 
 
@@ -98,18 +102,21 @@ def check_axis(scenario: Scenario, axis: Axis) -> None:
     axis : Axis
         An axis of its design.
     """
-    if axis.values is None:
-        values: list[Any] = axis.at(np.array([0.0, 1.0])).tolist()
-    elif isinstance(axis.values[0], str):
-        values = list(axis.values)
-    else:
-        numbers = [float(value) for value in axis.values]
-        values = [min(numbers), max(numbers)]
-    for value in values:
+    for value in ends_of(axis):
         try:
             replaced(scenario, axis.path, value)
         except CarsimError as error:
             raise ScenarioError(f"axis '{axis.path}' at {value!r}: {error}") from error
+
+
+def ends_of(axis: Axis) -> list[Any]:
+    """Lowest and highest value of an axis; all of them if they are texts."""
+    if axis.values is None:
+        return list(axis.at(np.array([0.0, 1.0])).tolist())
+    if isinstance(axis.values[0], str):
+        return list(axis.values)
+    numbers = [float(value) for value in axis.values]
+    return [min(numbers), max(numbers)]
 
 
 def value_of(scenario: Scenario, path: str) -> object:
@@ -134,11 +141,19 @@ def value_of(scenario: Scenario, path: str) -> object:
     return value_at(scenario, path)
 
 
+def is_instant(path: str) -> bool:
+    """Whether the values of an axis are times on the simulation's clock."""
+    family, _, rest = path.partition(".")
+    if family == "therapy":
+        return rest.rpartition(".")[2] in INSTANTS
+    return path in ("start", "stop", "infusion")
+
+
 def unit_of(scenario: Scenario, path: str) -> str:
     """Unit of the values of an axis; an empty text if they are labels."""
     family, _, rest = path.partition(".")
     model = scenario.model
-    if path in ("start", "stop"):
+    if path in ("start", "stop", "infusion"):
         return model.time_unit
     if family in ("parameters", "initial"):
         return model.unit_of(rest)

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim.dataset import describe_failure
-from carsim.engine.plan import Trajectories
+from carsim.dataset import describe_failure, numbers_of
 from carsim.engine.status import Status
 from carsim.population import Cohort, Population
 from carsim.progress import Progress, counted_from
-from carsim.scenario import Prepared, Scenario, prepare
+from carsim.scenario import Keep, Scenario, keep_of, prepare
 from carsim.sweep.axes import put_vectors, replaced
 from carsim.sweep.sweep import Sweep
-from carsim.sweep.variables import Needs, evaluate, needs_of
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -61,7 +59,7 @@ class _Part:
     rows: Indices
     scenario: Scenario
     cohort: Cohort
-    needs: Needs
+    keep: Keep
 
 
 def compute_block(
@@ -94,14 +92,14 @@ def compute_block(
     failure = ""
     done = 0
     for part in _parts(sweep, trajectories):
-        prepared = prepare(part.scenario, part.cohort)
+        prepared = prepare(part.scenario, part.cohort, part.keep)
         solved = solve(prepared, progress=counted_from(progress, done, n))
         done += len(part.rows)
         status[part.rows] = solved.status
         steps[part.rows] = solved.n_steps
         rejected[part.rows] = solved.n_rejected
-        for name, found in _evaluated(sweep, part, prepared, solved).items():
-            _column(values, name, n)[part.rows] = found
+        for name, found in numbers_of(prepared, solved).items():
+            _column(values, name, n)[part.rows] = found.values
         for name in part.cohort.sampled:
             _column(sampled, name, n)[part.rows] = part.cohort.parameters[name]
         component[part.rows] = _components(sweep, part.cohort)
@@ -161,7 +159,6 @@ def _part(
         cohort = scenario.population.sample(
             model, parameters, scenario.variants, patients=patients, membership=membership
         )
-    needs = needs_of(sweep, scenario)
     stop = scenario.stop
     side_by_side = Scenario(
         model,
@@ -172,33 +169,13 @@ def _part(
         population=Population(len(rows), seed=_seed(sweep.scenario)),
         start=scenario.start,
         stop=stop[patients] if isinstance(stop, np.ndarray) else stop,
-        save_at=needs.save_at if needs.outputs else [],
-        outputs=needs.outputs,
-        metrics=needs.metrics,
+        ids=None if scenario.ids is None else [scenario.ids[patient] for patient in patients],
+        save_at=[],
         initial=initial,
         solver=scenario.solver,
     )
-    return _Part(rows, side_by_side, cohort, needs)
-
-
-def _evaluated(
-    sweep: Sweep, part: _Part, prepared: Prepared, solved: Trajectories
-) -> dict[str, Array]:
-    failed = solved.status != Status.SUCCESS
-    saved = solved.saved
-    metrics = solved.metrics
-    if failed.any():
-        # Half a course would pass for a whole one.
-        saved[:, failed] = np.nan
-        metrics[:, failed] = np.nan
-    found = evaluate(
-        sweep,
-        part.needs,
-        prepared.save.times,
-        dict(zip(prepared.outputs, saved, strict=True)),
-        dict(zip(prepared.metrics, metrics, strict=True)),
-    )
-    return {name: np.where(failed, np.nan, each.values) for name, each in found.items()}
+    # Of the whole scenario: an endpoint must not see where a block ends.
+    return _Part(rows, side_by_side, cohort, keep_of(scenario, courses=False))
 
 
 def _seed(scenario: Scenario) -> int:

@@ -112,9 +112,9 @@ def estimate(sweep: Sweep, block_size: int | None = None) -> Estimate:
     -------
     Estimate
     """
-    from carsim.sweep.variables import sampled_dims, variables_of
+    from carsim.sweep.variables import sampled_dims
 
-    variables = len(variables_of(sweep))
+    variables = len(sweep.keep.numbers)
     cells, patients, total = sweep.n_cells, sweep.n_patients, sweep.n_trajectories
     coordinates = 16 * patients  # the patients' numbers and labels
     shape = dict(zip(sweep.design.dims, sweep.design.shape, strict=True))

@@ -38,7 +38,7 @@ def courses(sweep: Sweep, cell: int, patients: int = MOST_PATIENTS) -> xr.Datase
     -------
     xarray.Dataset
         As `carsim.simulate` returns it, with the dimension ``patient``, also for a sweep without a
-        population; the sweep's metrics are in it, its endpoints are not.
+        population. Metrics and endpoints are in it, unless patients have their own stop.
 
     Raises
     ------
@@ -92,13 +92,21 @@ def simulated(sweep: Sweep, scenario: Scenario, patients: NDArray[np.int64]) -> 
 
     population, root = scenario.population, sweep.scenario.population
     parameters, initial, therapy = put_vectors(scenario, {}, patients)
-    stop: Any = scenario.stop
+    own_stops: dict[str, Any] = {}
+    if isinstance(scenario.stop, np.ndarray):
+        # What is kept up to the last stop of all may lie beyond that of these patients.
+        stops = scenario.stop[patients]
+        own_stops = {"stop": stops, "metrics": {}, "endpoints": {}}
+        if scenario.save_at is not None:
+            times = np.asarray(scenario.save_at)
+            own_stops["save_at"] = times[times <= stops.max()]
     chosen = dataclasses.replace(
         scenario,
         parameters=parameters,
         initial=initial,
         therapy=therapy,
-        stop=stop[patients] if isinstance(stop, np.ndarray) else stop,
+        ids=None if scenario.ids is None else [scenario.ids[patient] for patient in patients],
+        **own_stops,
         # Says how many there are, and the root of what the therapy draws, which is the same in all
         # cells; who they are says the cohort.
         population=Population(len(patients), seed=0 if root is None else root.seed),

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carsim.engine.status import Status
-from carsim.errors import ScenarioError
-from carsim.sweep.axes import unit_of, words_of
+from carsim.dataset.schema import (
+    NUMBER,
+    SOLVER_FACTS,
+    describe_fact,
+    describe_label,
+    describe_number,
+    described,
+    given_coordinates,
+)
+from carsim.scenario import result_names
+from carsim.sweep.axes import is_instant, unit_of, words_of
 from carsim.sweep.block import BlockResult
 from carsim.sweep.plan import Plan
 from carsim.sweep.sweep import Sweep
-from carsim.sweep.variables import label_dims, sampled_dims, variables_of
-from carsim.units import udunits
+from carsim.sweep.variables import label_dims, sampled_dims
 
 Field: TypeAlias = Literal["values", "sampled", "component", "status", "n_steps", "n_rejected"]
 #: Folders of a store that hold what is not an array: its records, and what is drawn of it.
@@ -137,48 +144,30 @@ def layout_of(sweep: Sweep) -> Layout:
     ----------
     sweep : Sweep
         What is simulated.
-
-    Raises
-    ------
-    ScenarioError
-        Two of them have the same name.
     """
-    number, count, code = np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.int16)
     model = sweep.scenario.model
-    about = variables_of(sweep)
-    for name in (RECORDS, FIGURES):
-        if name in about or name in sweep.dims:
-            raise ScenarioError(f"sweep: nothing can be called '{name}' here. Choose another name.")
     found = [
-        Variable(name, "values", name, sweep.dims, number, np.nan, described(it.unit, it.long_name))
-        for name, it in about.items()
+        Variable(name, "values", name, sweep.dims, NUMBER, np.nan, describe_number(each))
+        for name, each in sweep.keep.numbers.items()
     ]
-    codes = sorted(Status)
-    flags = {
-        "long_name": "how the integration ended",
-        "flag_values": np.array([int(code) for code in codes], dtype=np.int16),
-        "flag_meanings": " ".join(code.name.lower() for code in codes),
-    }
-    accepted = {"units": "1", "long_name": "accepted steps"}
-    rejected = {"units": "1", "long_name": "rejected steps"}
     found += [
-        Variable("status", "status", "", sweep.dims, code, int(Status.NOT_RUN), flags),
-        Variable("n_steps", "n_steps", "", sweep.dims, count, 0, accepted),
-        Variable("n_rejected", "n_rejected", "", sweep.dims, count, 0, rejected),
+        Variable(name, cast(Field, name), "", sweep.dims, kind, fill, describe_fact(name))
+        for name, (kind, fill) in SOLVER_FACTS.items()
     ]
-    taken = {*about, *(axis.name for axis in sweep.design.axes), *sweep.dims}
+    taken = {*result_names(sweep.scenario, sweep.keep, courses=False), *sweep.dims}
+    taken |= {axis.name for axis in sweep.design.axes}
     for name, dims in sampled_dims(sweep).items():
         key = f"parameter:{name}" if name in taken else name
         words = described(model.unit_of(name), model.words_of(name))
         whole = (*dims, "patient")
-        found.append(Variable(key, "sampled", name, whole, number, np.nan, words, coordinate=True))
+        found.append(Variable(key, "sampled", name, whole, NUMBER, np.nan, words, coordinate=True))
     labelled = label_dims(sweep)
     if labelled is not None:
         population = sweep.scenario.population
         assert population is not None
         assert population.mixture is not None
         name, whole = population.mixture.name, (*labelled, "patient")
-        words = {"long_name": name.replace("_", " ")}
+        words = describe_label(name)
         labels = tuple(population.mixture.labels)
         text = np.dtype(object)
         found.append(Variable(name, "component", "", whole, text, "", words, True, labels))
@@ -186,7 +175,7 @@ def layout_of(sweep: Sweep) -> Layout:
 
 
 def axis_coordinates(sweep: Sweep) -> dict[str, tuple[tuple[str, ...], Any, dict[str, Any]]]:
-    """Values of the axes: coordinates that are known before anything is simulated.
+    """Values of the axes, and what is given one a patient: known before anything is simulated.
 
     Parameters
     ----------
@@ -198,21 +187,26 @@ def axis_coordinates(sweep: Sweep) -> dict[str, tuple[tuple[str, ...], Any, dict
     dict of str to (dims, values, attributes)
     """
     coordinates: dict[str, tuple[tuple[str, ...], Any, dict[str, Any]]] = {}
+    varied = {axis.path for axis in sweep.design.axes}
     is_grid = sweep.design.dims != ("point",)
     columns = sweep.design.columns(np.arange(sweep.n_cells)) if not is_grid else {}
     for axis in sweep.design.axes:
         unit = unit_of(sweep.scenario, axis.path)
-        about = {"long_name": words_of(sweep.scenario, axis), "path": axis.path}
+        about: dict[str, Any] = {
+            "long_name": words_of(sweep.scenario, axis),
+            "path": axis.path,
+        }
         if unit:
-            about = {**described(unit, about["long_name"]), "path": axis.path}
+            instant = is_instant(axis.path)
+            about |= described(unit, about["long_name"], is_instant=instant)
+            if instant and "infusion" not in varied:
+                about["infusion"] = sweep.scenario.infusion
         values = axis.levels if is_grid else columns[axis.path]
         dim = axis.name if is_grid else "point"
         coordinates[axis.name] = (dim,), values, about
     if not is_grid:
         coordinates["point"] = ("point",), np.arange(sweep.n_cells), {"long_name": "point"}
+    for name, (values, about) in given_coordinates(sweep.scenario).items():
+        if name not in varied and (name != "simulation_stop" or "stop" not in varied):
+            coordinates[name] = ("patient",), values, about
     return coordinates
-
-
-def described(unit: str, words: str) -> dict[str, Any]:
-    """Attributes of a variable: UDUNITS, the model's own spelling, words."""
-    return {"units": udunits(unit), "carsim_units": unit, "long_name": words}

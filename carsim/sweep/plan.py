@@ -110,13 +110,10 @@ def make_plan(sweep: Sweep, block_size: int | None = None) -> Plan:
 def bytes_in_flight(sweep: Sweep) -> float:
     """Memory of one trajectory while it is computed."""
     model = sweep.scenario.model
-    needs = sweep.requirements(sweep.scenario).values()
-    outputs = {name for need in needs for name in need.outputs}
-    times = {float(time) for need in needs for time in need.save_at}
-    metrics = sum(len(need.metrics) for need in needs) + len(sweep.scenario.metrics)
+    keep = sweep.keep
     # Parameters and states exist as given, as checked, and as the engine's own copy.
     numbers = 4 * len(model.parameters) + 5 * len(model.states)
-    return 8.0 * (numbers + 2 * len(outputs) * len(times) + 2 * metrics + 64)
+    return 8.0 * (numbers + 2 * len(keep.saved) * len(keep.save_at) + 2 * len(keep.metrics) + 64)
 
 
 def even_chunks(shape: Sequence[int], block_size: int) -> tuple[int, ...]:

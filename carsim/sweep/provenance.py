@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import importlib.metadata
 import json
 from collections import Counter
 from typing import Any
 
-from carsim._version import __version__
-from carsim.engine.status import Status
-from carsim.model import Cited, Model
+from carsim.dataset import summarize_failures
+from carsim.dataset.provenance import provenance as scenario_provenance
+from carsim.model import Model
 from carsim.model.files import text_of
 from carsim.model.source import defining_modules
 from carsim.sweep.sweep import Sweep
@@ -24,30 +22,17 @@ def provenance(sweep: Sweep) -> dict[str, Any]:
     sweep : Sweep
         What is simulated.
     """
-    scenario, model = sweep.scenario, sweep.scenario.model
-    sources = [item.provenance for item in model.states]
-    sources += [item.provenance for item in model.parameters]
-    cited = (f"doi:{source.doi}" for source in sources if isinstance(source, Cited))
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "xarray")}
-    attributes = {
-        "title": sweep.title or f"Sweep of {model.name}",
-        "carsim_version": __version__,
-        "model": model.name,
-        "model_hash": model.hash,
-        "model_reference": model.reference,
-        "references": " ".join(dict.fromkeys(cited)),
-        "scenario": scenario.to_json(),
+    own = {
         "design": sweep.design.kind,
         "sweep": sweep.to_json(),
         "config": sweep.config,
         "config_overrides": json.dumps(list(sweep.overrides)) if sweep.overrides else "",
-        "solver": scenario.solver.method,
-        "rtol": scenario.solver.rtol,
-        "seed": "" if scenario.population is None else str(scenario.population.seed),
-        "versions": json.dumps(versions),
-        "created_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
     }
-    return {name: value for name, value in attributes.items() if value != ""}
+    scenario = sweep.scenario
+    attributes = scenario_provenance(scenario, sweep.title or f"Sweep of {scenario.model.name}")
+    if any(axis.path == "infusion" for axis in sweep.design.axes):
+        del attributes["infusion"]  # the axis says it
+    return {**attributes, **{name: value for name, value in own.items() if value != ""}}
 
 
 def model_files(model: Model) -> dict[str, bytes]:
@@ -68,7 +53,7 @@ def model_files(model: Model) -> dict[str, bytes]:
     return found
 
 
-def failures(counts: Counter[int], first: str, total: int) -> str:
+def failures(counts: Counter[int], first: str) -> str:
     """One sentence about failed trajectories; empty if none failed.
 
     Parameters
@@ -77,13 +62,5 @@ def failures(counts: Counter[int], first: str, total: int) -> str:
         Number of trajectories by status.
     first : str
         Words about the first failed one.
-    total : int
-        Number of trajectories.
     """
-    failed = {code: n for code, n in sorted(counts.items()) if code != Status.SUCCESS and n}
-    if not failed:
-        return ""
-    kinds = ", ".join(f"{n:,} {Status(code).name.lower()}" for code, n in failed.items())
-    return (
-        f"{sum(failed.values()):,} of {total:,} trajectories failed ({kinds}). The first: {first}"
-    )
+    return summarize_failures(counts, first, "trajectories")

@@ -8,22 +8,18 @@ from typing import Any
 
 from carsim.dataset import rebuild_scenario
 from carsim.design import DESIGNS, Axis, Design, Single
-from carsim.endpoints import ENDPOINTS, Criterion, Definition
 from carsim.errors import CarsimError
 from carsim.model import Model
 from carsim.scenario.encoding import decode
 from carsim.sweep.sweep import Sweep
 
-_CLASSES: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (Axis, Single, *DESIGNS.values(), *ENDPOINTS.values(), Criterion, Definition)
-}
+_CLASSES: dict[str, type] = {kind.__name__: kind for kind in (Axis, Single, *DESIGNS.values())}
 
 
 def rebuild_sweep(
     attributes: Mapping[Any, Any],
     model: Model | None = None,
-    endpoints: Mapping[str, type] | None = None,
+    classes: Mapping[str, type] | None = None,
 ) -> Sweep:
     """Rebuild the sweep of a result, so that it can be run again bit for bit.
 
@@ -33,8 +29,8 @@ def rebuild_sweep(
         ``result.attrs``.
     model : Model, optional
         Model to use in place of the stored name, even if it is another one.
-    endpoints : mapping of str to type, optional
-        Classes of endpoints that do not come from carsim, by their names.
+    classes : mapping of str to type, optional
+        Classes of endpoints and designs that do not come from here, by their names.
 
     Returns
     -------
@@ -48,11 +44,9 @@ def rebuild_sweep(
         The model has changed since, or an endpoint's class is not known.
     """
     stored = _stored(attributes)
-    classes = {**_CLASSES, **(endpoints or {})}
     return Sweep(
-        rebuild_scenario(attributes, model),
-        decode(stored["settings"], classes),
-        {name: decode(each, classes) for name, each in stored["endpoints"].items()},
+        rebuild_scenario(attributes, model, classes),
+        decode(stored["settings"], {**_CLASSES, **(classes or {})}),
         title=stored["title"],
         config=attributes.get("config", ""),
         overrides=tuple(json.loads(attributes.get("config_overrides", "[]"))),
@@ -60,7 +54,7 @@ def rebuild_sweep(
 
 
 def rebuild_design(attributes: Mapping[Any, Any]) -> Design:
-    """Rebuild what a sweep varied, without its endpoints.
+    """Rebuild what a sweep varied.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from carsim.dataset.schema import build
 from carsim.sweep.block import BlockResult
 from carsim.sweep.layout import axis_coordinates, layout_of, regions
 from carsim.sweep.plan import Plan
@@ -63,12 +64,7 @@ class Collector:
         -------
         xarray.Dataset
         """
-        import xarray as xr
-
-        attributes = provenance(self.sweep)
-        failed = failures(self.statuses, self.first_failure[1], self.sweep.n_trajectories)
-        if failed:
-            attributes["failures"] = failed
+        failed = failures(self.statuses, self.first_failure[1])
         arrays = {
             each.name: (each.dims, self.arrays[each.name], each.attributes)
             for each in self.layout.variables
@@ -78,4 +74,4 @@ class Collector:
             **axis_coordinates(self.sweep),
             **{name: arrays.pop(name) for name in patients},
         }
-        return xr.Dataset(arrays, coordinates, attributes)
+        return build(arrays, coordinates, provenance(self.sweep), failed)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from carsim.design import Axis, Design
-from carsim.endpoints import Endpoint, Requirements
 from carsim.errors import ScenarioError
-from carsim.scenario import Scenario
-from carsim.sweep.axes import check_axis, is_membership, is_vector
+from carsim.names import free_name
+from carsim.scenario import Keep, Scenario, keep_of, result_names
+from carsim.sweep.axes import check_axis, ends_of, is_membership, is_vector, replaced
 
 MOST_TRAJECTORIES = 10**9
 
@@ -26,11 +27,10 @@ class Sweep:
     Parameters
     ----------
     scenario : Scenario
-        Model, values, therapy, population and solver; its metrics become variables of the result.
+        Model, values, therapy, population and solver; its metrics and endpoints become variables of
+        the result.
     design : Design
         Cells: a grid, a list, or a random, Latin hypercube or Sobol design.
-    endpoints : mapping of str to Endpoint, optional
-        What is kept of each patient, by names of your choice.
     title : str, optional
         Words for the result.
     config : str, optional
@@ -41,23 +41,27 @@ class Sweep:
     Raises
     ------
     ScenarioError
-        An unknown path, a value that the scenario refuses, an endpoint that the model cannot give.
+        An unknown path, a value that the scenario refuses, an axis named like a variable.
     """
 
     scenario: Scenario
     design: Design
-    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     title: str = ""
     config: str = field(default="", repr=False)
     overrides: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "endpoints", dict(self.endpoints))
         object.__setattr__(self, "overrides", tuple(self.overrides))
-        if not self.endpoints and not self.scenario.metrics:
+        title: object = self.title
+        if not isinstance(title, str):
             raise ScenarioError(
-                "sweep: there is nothing to keep of a patient. Give endpoints, for example "
-                "HBVReactivation(), or metrics."
+                f"sweep: title is a {type(title).__name__}; give a text. Endpoints belong to the "
+                f"scenario: Scenario(..., endpoints={{...}})."
+            )
+        if not self.scenario.endpoints and not self.scenario.metrics:
+            raise ScenarioError(
+                "sweep: there is nothing to keep of a patient. Give the scenario endpoints, for "
+                "example HBVReactivation(), or metrics."
             )
         if self.scenario.check_tolerance:
             raise ScenarioError(
@@ -73,16 +77,27 @@ class Sweep:
             )
         for axis in self.design.axes:
             check_axis(self.scenario, axis)
-        self.requirements(self.scenario)
-        taken = set(self.scenario.metrics)
-        population = self.scenario.population
-        if population is not None and population.mixture is not None:
-            taken.add(population.mixture.name)
+            self._check_same_numbers(axis)
+        taken = result_names(self.scenario, self.keep, courses=False)
         for axis in self.design.axes:
             if axis.name in taken and axis is not self.membership:
                 raise ScenarioError(
-                    f"axis '{axis.path}': the name '{axis.name}' is taken by a metric or the "
-                    f"mixture of the result. Give the axis another name."
+                    f"axis '{axis.path}': the name '{axis.name}' is taken by {taken[axis.name]} "
+                    f"of the result. Give the axis another name, for example "
+                    f"{free_name(axis.name, taken)!r}."
+                )
+
+    def _check_same_numbers(self, axis: Axis) -> None:
+        """Refuse an axis that would change which numbers are kept, or their units."""
+        if axis.path.partition(".")[0] not in ("metrics", "endpoints"):
+            return
+        kept = {name: each.unit for name, each in self.keep.numbers.items()}
+        for value in ends_of(axis):
+            changed = keep_of(replaced(self.scenario, axis.path, value), courses=False).numbers
+            if {name: each.unit for name, each in changed.items()} != kept:
+                raise ScenarioError(
+                    f"axis '{axis.path}' at {value!r}: the result would hold other variables than "
+                    f"at the scenario's own value. Keep them side by side instead, under two names."
                 )
 
     @property
@@ -128,21 +143,18 @@ class Sweep:
         apart = (*self.vectors, self.membership)
         return tuple(axis for axis in self.design.axes if axis not in apart)
 
-    def requirements(self, scenario: Scenario) -> dict[str, Requirements]:
-        """What each endpoint needs of a scenario with this model, start and stop."""
-        return {
-            name: endpoint.requires(scenario.model, scenario.start, scenario.last_stop)
-            for name, endpoint in self.endpoints.items()
-        }
+    @cached_property
+    def keep(self) -> Keep:
+        """What is kept of each patient: metrics and endpoints, no courses."""
+        return keep_of(self.scenario, courses=False)
 
     def to_json(self) -> str:
-        """Return the design and the endpoints as text, for the attributes of the result."""
+        """Return title and design as text, for the attributes of the result."""
         from carsim.scenario.encoding import encode
 
         described: dict[str, Any] = {
             "title": self.title,
             "design": self.design.kind,
             "settings": encode(self.design),
-            "endpoints": {name: encode(endpoint) for name, endpoint in self.endpoints.items()},
         }
         return json.dumps(described, allow_nan=False)

@@ -17,6 +17,7 @@ model = "./clinic.py"
 
 [time]
 stop = 40.0
+infusion = 0.0
 save_every = 10.0
 
 [metrics.peak]
@@ -269,7 +270,6 @@ effect = 0.2
 [endpoints.hbv_reactivation]
 definition = "AASLD 2018"
 every = 7.0
-infusion = 0.0
 baseline = "start"
 detection_limit = 10.0
 [endpoints.strict]

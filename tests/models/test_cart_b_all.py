@@ -227,11 +227,11 @@ def test_crs_grade_has_the_thresholds_of_the_endpoint_and_agrees_with_it() -> No
         stop=60.0,
         save_at=DAILY[:121],
         outputs=["crs_grade", "il6_signal"],
-        metrics={"highest": Maximum("crs_grade"), "il6_signal_peak": Maximum("il6_signal")},
+        metrics={"highest": Maximum("crs_grade")},
+        endpoints={"crs": CRSGrade()},
         solver=FINE,
     )
-    peak = {"il6_signal_peak": result["il6_signal_peak"].to_numpy()}
-    endpoint = CRSGrade().evaluate({}, np.empty(0), peak)["crs_worst_grade"].values
+    endpoint = result["crs_worst_grade"].to_numpy()
     np.testing.assert_array_equal(result["highest"], endpoint)
     assert np.all(np.diff(endpoint) >= 0.0)  # a larger burden, a higher grade
     counted = np.searchsorted(CRSGrade().thresholds, result["il6_signal"], side="right")

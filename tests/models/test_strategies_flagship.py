@@ -215,13 +215,13 @@ def test_treatment_on_demand_leaves_the_incidence_as_it_is() -> None:
         },
         start=-14.0,
         stop=365.0,
+        endpoints={"reactivation": HBVReactivation()},
     )
     axes = [
         Axis("population.serostatus", values=phases, name="serostatus"),
         Axis(path, values=["none", "on demand"], name="strategy"),
     ]
-    endpoints = {"reactivation": HBVReactivation()}
-    found = run_sweep(Sweep(scenario, Grid(axes), endpoints=endpoints), progress=None)
+    found = run_sweep(Sweep(scenario, Grid(axes)), progress=None)
     none, treated = (found.sel(strategy=name) for name in ("none", "on demand"))
     assert (none.hbv_reactivation.sum("patient") >= 1).all()
     for name in ("hbv_reactivation", "hbv_reactivation_time"):

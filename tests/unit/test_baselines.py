@@ -344,15 +344,10 @@ def follow(
     therapy: dict[str, Item] = {"it": strategy}
     for name, table in values.items():
         therapy[name] = Covariate(name, at=tuple(DAYS), value=table, interpolation="locf")
-    needs = endpoint.requires(LAB, start, 195.0)
-    outputs = list(needs.outputs)
     result = simulate(
-        LAB, therapy=therapy, start=start, stop=195.0, save_at=needs.save_at, outputs=outputs
+        LAB, therapy=therapy, start=start, stop=195.0, save_at=[], endpoints={"judged": endpoint}
     )
-    saved = {name: result[name].transpose("patient", "time").values for name in outputs}
-    metrics = {name: np.zeros(result.sizes["patient"]) for name in needs.metrics}
-    found = endpoint.evaluate(saved, result["time"].values, metrics)
-    return result, {name: each.values for name, each in found.items()}
+    return result, {str(name): each.values for name, each in result.data_vars.items()}
 
 
 def firsts(days: list[list[float]]) -> Array:

@@ -119,7 +119,7 @@ def test_a_sweep_cites_its_variants_and_not_what_it_varies(model: carsim.Model) 
     scenario = carsim.Scenario(model, stop=1.0, outputs=(), metrics={"end": carsim.Last("drug")})
     speed = Axis("variants.speed", values=["slow", "fast"])
     source = Axis("parameters.source", values=[1.0, 2.0])
-    result = run_sweep(carsim.Sweep(scenario, Grid((speed, source)), {}))
+    result = run_sweep(carsim.Sweep(scenario, Grid((speed, source))))
     assert dois(result) == {"start", "slow", "fast"}
     assert carsim.cite(result).given == ("source",)
 

@@ -261,7 +261,13 @@ def result() -> xr.Dataset:
         "death": [1, 0, 1, 1, nan, 0, nan],
         "death_time": [45, nan, 300, 71, nan, nan, nan],
     }
-    return xr.Dataset({name: ("patient", np.array(v, float)) for name, v in columns.items()})
+    clock = {"clock": "simulation"}
+    return xr.Dataset(
+        {
+            name: ("patient", np.array(v, float), clock if name.endswith("_time") else {})
+            for name, v in columns.items()
+        }
+    )
 
 
 def test_first_event_wins_and_ties_go_to_the_event_listed_first() -> None:
@@ -302,7 +308,9 @@ def test_messages() -> None:
     with pytest.raises(ScenarioError, match="before the origin, day 100"):
         first_event(data, ["hbv_reactivation"], origin=100.0)
     with pytest.raises(ScenarioError, match="has no time"):
-        first_event(data.assign(death_time=data["death_time"] * np.nan), ["death"])
+        first_event(
+            data.assign(death_time=data["death_time"].copy(data=np.full(7, np.nan))), ["death"]
+        )
     with pytest.raises(ScenarioError, match="not an event"):
         first_event(data.assign(death=data["death"] * 2), ["death"])
     with pytest.raises(ScenarioError, match="conditional"):

@@ -279,7 +279,7 @@ def test_result_survives_a_file(tmp_path: Path) -> None:
     assert again["maximum_concentration"].dtype == np.float64
     again_scenario = rebuild_scenario(again.attrs)
     assert again_scenario == prepared.scenario
-    assert again.attrs["note"] == prepared.note
+    assert again.attrs["note"] == prepared.keep.note
 
 
 def test_time_stays_a_float_in_a_file(tmp_path: Path) -> None:

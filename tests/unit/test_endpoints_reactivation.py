@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,18 +16,27 @@ from carsim.endpoints import (
     Definition,
     EndpointValues,
     HBVReactivation,
+    Kept,
+    Setting,
     by_guideline,
 )
 from carsim.errors import ScenarioError
+from carsim.model import Model
 
 TIMES = np.array([-14.0, 0.0, 28.0, 56.0, 84.0, 112.0])
 Array = NDArray[np.float64]
 
 
+def kept(saved: dict[str, Array], times: Array = TIMES) -> Kept:
+    """What the endpoint sees; the model plays no part any more."""
+    setting = Setting(cast(Model, None), float(times[0]), float(times[-1]))
+    return Kept(setting, np.full(len(saved["hbsag"]), times[-1]), times, saved)
+
+
 def judge(
     dna: list[list[float]], hbsag: list[list[float]], endpoint: HBVReactivation
 ) -> dict[str, EndpointValues]:
-    return endpoint.evaluate({"hbv_dna": np.array(dna), "hbsag": np.array(hbsag)}, TIMES, {})
+    return endpoint.evaluate(kept({"hbv_dna": np.array(dna), "hbsag": np.array(hbsag)}))
 
 
 def one(dna: list[float], hbsag: float | list[float], **options: object) -> dict[str, float]:
@@ -107,7 +118,7 @@ def test_sparser_visits_see_later_and_less() -> None:
 def test_saved_times_of_other_endpoints_are_not_visits() -> None:
     times = np.array([-14.0, 0.0, 13.0, 28.0])
     saved = {"hbv_dna": np.array([[0.0, 0.0, 99.0, 0.0]]), "hbsag": np.zeros((1, 4))}
-    result = HBVReactivation().evaluate(saved, times, {})
+    result = HBVReactivation().evaluate(kept(saved, times))
     assert result["hbv_reactivation"].values.tolist() == [0.0]
 
 
@@ -178,7 +189,7 @@ def test_every_definition_finds_massive_reactivation_in_those_it_covers(name: st
         "hbv_dna": np.array([[20.0, 20.0, 1e8, 1e8, 1e8, 1e8], [0.0, 0.0, 1e8, 1e8, 1e8, 1e8]]),
         "hbsag": np.array([[500.0] * 6, [0.0, 0.0, 500.0, 500.0, 500.0, 500.0]]),
     }
-    result = HBVReactivation(name).evaluate(saved, TIMES, {})
+    result = HBVReactivation(name).evaluate(kept(saved))
     values = result["hbv_reactivation"].values
     assert np.nanmin(values) == 1.0
     assert np.isfinite(values).any()
@@ -252,7 +263,7 @@ def test_every_definition_is_in_the_table_of_thresholds() -> None:
 
 
 def test_one_endpoint_a_guideline_with_variables_of_its_own() -> None:
-    endpoints = by_guideline(detection_limit=20.0, infusion=0.0)
+    endpoints = by_guideline(detection_limit=20.0)
     assert list(endpoints)[:3] == [
         "hbv_reactivation_aasld_2018",
         "hbv_reactivation_asco_2020",
@@ -265,7 +276,7 @@ def test_one_endpoint_a_guideline_with_variables_of_its_own() -> None:
     saved = {"hbv_dna": dna, "hbsag": antigen}
     found: dict[str, EndpointValues] = {}
     for name, endpoint in endpoints.items():
-        values = endpoint.evaluate(saved, TIMES, {})
+        values = endpoint.evaluate(kept(saved))
         assert not set(values) & set(found)
         assert name in values
         found |= values

@@ -94,6 +94,17 @@ def test_half_of_the_events_are_found_by_a_visit(page: Page, result: xr.Dataset)
     assert f"found by day {half:g} and nine in ten by day {most:g}" in page.section(4)
 
 
+def test_a_page_counts_from_the_infusion(model: Model) -> None:
+    result = run(sweep_of(model, Grid([KIND]), infusion=28.0))
+    times = np.sort(result["hbv_reactivation_time"].values.ravel())
+    times = times[np.isfinite(times)]
+    half, most = (times[math.ceil(share * times.size) - 1] for share in (0.5, 0.9))
+    words = checked(report_page(result, patients=4)).words
+    found = f"found by day {half - 28:g} and nine in ten by day {most - 28:g} since the infusion"
+    assert found in words
+    assert "from day 28 (the infusion) on" in words
+
+
 def test_the_event_log_counts_patients(page: Page, result: xr.Dataset) -> None:
     # 50 IU/mL at a visit before the end; the rule looks from day 0 to day 252.
     growth = result["growth"].values[1]

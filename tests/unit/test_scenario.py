@@ -345,11 +345,11 @@ def test_what_is_kept_by_default() -> None:
         "time_of_maximum_concentration",
         "last_concentration",
     ]
-    assert "Name outputs to save them" in prepared.note
+    assert "Name outputs to save them" in prepared.keep.note
     asked = prepare(many.replace("metrics", {"peak": Maximum("central")}))
     assert list(asked.metrics) == ["peak"]
     named = prepare(many.replace("outputs", ["central"]))
-    assert (named.outputs, named.note) == (("central",), "")
+    assert (named.outputs, named.keep.note) == (("central",), "")
     timed = prepare(many.replace("save_at", [1.0]))
     assert (timed.outputs, len(timed.save.times)) == (("concentration",), 1)
     nothing = prepare(Scenario(MODEL, stop=28.0, save_at=[]))

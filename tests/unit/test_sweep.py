@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ import xarray as xr
 
 from carsim import sweep as sweeping
 from carsim.design import Axis, Design, Grid, List, Single, Sobol
-from carsim.endpoints import Endpoint, EndpointValues, Requirements
+from carsim.endpoints import Endpoint, EndpointValues, Kept, Requirements, Setting
 from carsim.errors import CarsimError, ScenarioError
 from carsim.metrics import Last, Maximum
 from carsim.model import (
@@ -89,17 +88,16 @@ class Visits:
     threshold: float = 5.0
     name: str = "high"
 
-    def requires(self, model: Model, start: float, stop: float) -> Requirements:
+    def requires(self, setting: Setting) -> Requirements:
         return Requirements(np.array(self.days), ("drug",), {"top": Maximum("half")})
 
-    def evaluate(
-        self, saved: Mapping[str, Any], times: Any, metrics: Mapping[str, Any]
-    ) -> dict[str, EndpointValues]:
-        columns = np.searchsorted(times, self.days)
-        seen = (saved["drug"][:, columns] > self.threshold).any(axis=1)
+    def evaluate(self, kept: Kept) -> dict[str, EndpointValues]:
+        assert kept.times.tolist() == list(self.days)
+        seen = (kept.saved["drug"] > self.threshold).any(axis=1)
+        top = kept.metrics["top"]
         return {
             self.name: EndpointValues(seen.astype(float), "1", "above the threshold"),
-            f"{self.name}_top": EndpointValues(metrics["top"], "mg", "peak of half of the drug"),
+            f"{self.name}_top": EndpointValues(top, "mg", "peak of half of the drug"),
         }
 
 
@@ -140,7 +138,8 @@ def make(
     scenario: Scenario = SCENARIO,
     endpoints: Mapping[str, Endpoint] | None = None,
 ) -> Sweep:
-    return Sweep(scenario, design, {"visits": Visits()} if endpoints is None else endpoints)
+    chosen = {"visits": Visits()} if endpoints is None else endpoints
+    return Sweep(dataclasses.replace(scenario, endpoints=chosen), design)
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +239,7 @@ def test_parts_of_rules_and_regimens_can_be_axes() -> None:
         "relapse": Hazard(0.3, do=SetParameter("source", 0.5)),
         "cure": Regimen({"drip": Infusion("oral", 2.0, duration=1.0, rate=3.0)}),
     }
-    scenario = dataclasses.replace(SCENARIO, therapy=therapy)
+    scenario = dataclasses.replace(SCENARIO, therapy=therapy, endpoints={"high": Visits()})
     axes = [
         Axis("therapy.rescue.do.0.amount", [2.0, 6.0]),
         Axis("therapy.rescue.below", [1.0, 3.0]),
@@ -248,7 +247,7 @@ def test_parts_of_rules_and_regimens_can_be_axes() -> None:
         Axis("therapy.cure.items.drip.rate", [1.0, 5.0]),
         Axis("therapy.cure.scale", [1.0, 2.0]),
     ]
-    sweep = Sweep(scenario, Grid(axes), {"high": Visits()})
+    sweep = Sweep(scenario, Grid(axes))
     assert sweep.vectors == tuple(sweep.design.axes)
     result = run(sweep)
     units = [result[axis.name].attrs["carsim_units"] for axis in sweep.design.axes]
@@ -331,12 +330,11 @@ def test_a_patient_that_fails_is_nan_and_stops_nobody() -> None:
 def test_two_endpoints_share_what_both_need() -> None:
     one, two = Visits(), Visits(days=(6.0, 7.0), name="late")
     sweep = make(endpoints={"one": one, "two": two})
-    from carsim.sweep.variables import needs_of
-
-    needs = needs_of(sweep, sweep.scenario)
-    assert needs.save_at.tolist() == [3.0, 6.0, 7.0]
-    assert list(needs.metrics) == ["peak", "at_end", "one:top"]
-    assert needs.names == {"one": {"top": "one:top"}, "two": {"top": "one:top"}}
+    keep = sweep.keep
+    assert keep.save_at.tolist() == [3.0, 6.0, 7.0]
+    assert list(keep.metrics) == ["peak", "at_end", "one.top"]
+    assert [part.keys for part in keep.parts[2:]] == [{"top": "one.top"}] * 2
+    assert [part.columns.tolist() for part in keep.parts[2:]] == [[0, 1], [1, 2]]
 
 
 def test_the_result_survives_a_file(result: xr.Dataset, tmp_path: Path) -> None:
@@ -354,7 +352,8 @@ def test_the_attributes_say_how_it_was_made(result: xr.Dataset) -> None:
     assert result.attrs["model"] == "toy_sweep"
     assert result.attrs["model_hash"] == MODEL.hash
     assert result.attrs["seed"] == "0"
-    assert rebuild_scenario(result.attrs, MODEL) == SCENARIO
+    scenario = rebuild_scenario(result.attrs, MODEL, {"Visits": Visits})
+    assert scenario == make().scenario
     assert '"therapy.pump.stop"' in result.attrs["sweep"]
 
 
@@ -472,9 +471,13 @@ def test_a_sweep_that_keeps_nothing_is_refused() -> None:
 
 
 def test_two_variables_of_one_name_are_refused() -> None:
-    with pytest.raises(ScenarioError, match=r"endpoint 'two': the result has a variable 'high'"):
+    with pytest.raises(
+        ScenarioError, match=r"endpoints.two: the result has a variable 'high'.*high_2"
+    ):
         run(make(endpoints={"one": Visits(), "two": Visits()}))
-    with pytest.raises(ScenarioError, match=r"an axis and a variable .* both called 'high'"):
+    with pytest.raises(
+        ScenarioError, match=r"the name 'high' is taken by a variable of endp.*high_2"
+    ):
         run(make(Grid([Axis("therapy.pump.stop", [1.0], name="high")])))
 
 
@@ -498,9 +501,10 @@ def test_a_duration_in_months_says_so() -> None:
         population=Population(3),
         start=-14.0,
         stop=60.0,
+        endpoints={"reactivation": HBVReactivation()},
     )
     axis = Axis("therapy.antiviral.months", values=[0.5, 1.0])
-    found = run(Sweep(scenario, Grid([axis]), {"reactivation": HBVReactivation()}))
+    found = run(Sweep(scenario, Grid([axis])))
     assert found.antiviral_months.attrs["carsim_units"] == "month"
     best = optimal_duration(found.hbv_reactivation, "antiviral_months", loss_per_event=1000.0)
     assert best.cost.values.tolist() == [0.5 * 30.4375, 30.4375]

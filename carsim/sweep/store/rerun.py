@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from carsim.errors import CarsimError
 from carsim.model import Model
 from carsim.progress import Progress, counted_from
 from carsim.sweep.block import compute_block
-from carsim.sweep.layout import layout_of
+from carsim.sweep.layout import axis_coordinates, layout_of
 from carsim.sweep.plan import Plan
 from carsim.sweep.rebuild import rebuild_sweep
 from carsim.sweep.store import folder as folders
@@ -85,6 +87,9 @@ def rerun(
     sweep = rebuild_sweep(attributes, model)
     layout, plan = layout_of(sweep), Plan(sweep.shape, tuple(journal.head["chunks"]))
     whole = ResultDigest()
+    for name, (dims, values, _) in axis_coordinates(sweep).items():
+        if "patient" in dims:  # given one a patient, and in the digest like what is drawn
+            whole.add(name, np.asarray(values))
     different = []
     for number, trajectories in enumerate(plan):
         report = counted_from(progress, trajectories.start, sweep.n_trajectories)

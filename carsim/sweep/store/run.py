@@ -218,7 +218,7 @@ def _complete(
             progress(finished, total)
     if not journal.read().digest:
         first = next((each.failure for _, each in sorted(done.items()) if each.failure), "")
-        folders.describe_failures(store.folder, failures(statuses_of(done), first, total))
+        folders.describe_failures(store.folder, failures(statuses_of(done), first))
         journal.finish(digest(open_result(store.folder)))
 
 

@@ -24,7 +24,7 @@ from carsim import (
     load_model,
     simulate,
 )
-from carsim.endpoints import HBVReactivation, HepatitisFlare
+from carsim.endpoints import HBVReactivation, HepatitisFlare, Kept, Setting
 from carsim.population import Component, Mixture
 from carsim.therapy import Item
 from carsim.therapy.strategies import CytokineReleaseCare, SalvageTherapy
@@ -117,15 +117,26 @@ class Courses:
             baseline="start" if baseline is None else baseline,
             detection_limit=detection_limit,
         )
-        found = endpoint.evaluate(self.saved, self.day, {})
+        found = endpoint.evaluate(self._kept())
         happened = found["hbv_reactivation"].values
         day = found["hbv_reactivation_time"].values
         return np.where(np.isnan(happened), np.nan, np.where(happened == 1.0, day, np.inf))
 
     def flare(self) -> Array:
         """1 for a hepatitis flare (AASLD 2018), 0 without, shape (n,)."""
-        found = HepatitisFlare().evaluate(self.saved, self.day, {"alt_peak": self.alt_peak})
+        found = HepatitisFlare().evaluate(self._kept())
         return np.asarray(found["hepatitis_flare"].values)
+
+    def _kept(self) -> Kept:
+        """The courses as an endpoint sees them; CAR-T cells are given on day 0."""
+        first, last = float(self.day[0]), float(self.day[-1])
+        return Kept(
+            Setting(load_model("cart_hbv"), first, last),
+            np.full(len(self.status), last),
+            self.day,
+            self.saved,
+            {"alt_peak": self.alt_peak},
+        )
 
 
 def run(
