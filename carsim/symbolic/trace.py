@@ -153,7 +153,7 @@ def trace(
     states = tuple(graph.symbol(f"y.{name}") for name in model.state_names)
     parameters = tuple(graph.symbol(f"p.{name}") for name in model.parameter_names)
     moving = {name: graph.symbol(f"y.{name}") for name in driven}
-    given = (
+    given = tuple(
         moving.get(name, symbol)
         for name, symbol in zip(model.parameter_names, parameters, strict=True)
     )
