@@ -147,19 +147,46 @@ class Builder:
         return given_into(self.therapy[name], self.history)
 
     def entering(
-        self, name: str, item: Dose | Infusion, given: Administration, *, counted: bool
+        self,
+        name: str,
+        item: Dose | Infusion,
+        given: Administration,
+        *,
+        counted: bool,
+        latest: FloatArray | None = None,
     ) -> list[Actions]:
         """Doses into states, or the edges of infusions; `counted` in the doses given.
 
         What rules change, and so is read while the simulation runs, multiplies parts that begin
-        and end.
+        and end. An infusion that is over within an instant is a dose; for `latest` see
+        `Administration.at_once`.
         """
+        if isinstance(item, Dose):
+            return self.entering_as(name, item, given, counted=counted, sudden=True)
+        lasting, sudden = given.at_once(latest)
+        actions = self.entering_as(name, item, lasting, counted=counted, sudden=False)
+        if np.isfinite(sudden.enters).any():
+            actions += self.entering_as(name, item, sudden, counted=counted, sudden=True)
+        return actions
+
+    def entering_as(
+        self,
+        name: str,
+        item: Dose | Infusion,
+        given: Administration,
+        *,
+        counted: bool,
+        sudden: bool,
+    ) -> list[Actions]:
+        """The same, of what is `sudden` and enters at once, or lasts."""
         actions = []
         for entry in given.entries:
             state, fraction = entry.state, entry.factor
             if entry.reading is not None:
-                actions += self._entering_as_read(name, item, given, entry, counted=counted)
-            elif isinstance(item, Dose):
+                actions += self._entering_as_read(
+                    name, item, given, entry, counted=counted, sudden=sudden
+                )
+            elif sudden:
                 ones = np.full((1, 1), int(counted), dtype=np.int64)
                 amount = given.level * fraction
                 actions.append(
@@ -203,6 +230,7 @@ class Builder:
         entry: Entry,
         *,
         counted: bool,
+        sudden: bool,
     ) -> list[Actions]:
         """Doses, or parts of a course, times what is read at their records.
 
@@ -226,7 +254,7 @@ class Builder:
         slot = first + given.record
         one = np.full((1, 1), int(counted), dtype=np.int64)
         none = np.zeros((1, 1), dtype=np.int64)
-        if isinstance(item, Dose):
+        if sudden:
             dose = (Order.DOSE, Action.ADD_STATE, entry.state)
             actions.append(Actions(*dose, given.enters, given.level, number, one, slot))
             return actions

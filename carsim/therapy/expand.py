@@ -7,12 +7,14 @@ many repeats of one record does not widen the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from carsim.engine.plan import SAME_INSTANT
 from carsim.errors import ScenarioError
 from carsim.streams import uniforms
 from carsim.therapy.doses import MOST_REPEATS, Dose, Infusion, check_length, ratio
@@ -77,6 +79,9 @@ class Administration:
         States that it enters, with factors of shape (1 or n_patients, 1 or k).
     record : int64 array, shape (1 or n_patients, 1 or k)
         Columns of these records among the item's own times.
+    length : float64 array, shape (1 or n_patients, 1 or k)
+        How long an infusion is, without the rounding of its ends; infinite for what is not to be
+        given at once however short it is.
     """
 
     begins: FloatArray
@@ -86,6 +91,40 @@ class Administration:
     ordered: FloatArray
     entries: tuple[Entry, ...]
     record: IntArray
+    length: FloatArray = field(default_factory=lambda: np.full((1, 1), np.inf))
+
+    def at_once(self, latest: FloatArray | None = None) -> tuple[Administration, Administration]:
+        """What of an infusion lasts, and what enters within an instant.
+
+        Parameters
+        ----------
+        latest : float64 array, shape (1 or n_patients, 1), optional
+            Latest time at which times of zero may lie, where times count from a firing.
+
+        Returns
+        -------
+        lasting, sudden : Administration
+            The level of the second are amounts.
+        """
+        enters, length = np.broadcast_arrays(self.enters, self.length)
+        when = np.abs(np.where(np.isfinite(enters), enters, 0.0))
+        if latest is not None:
+            when = np.maximum(when, latest)
+        short = length <= SAME_INSTANT * np.maximum(when, 1.0)
+        with np.errstate(invalid="ignore"):
+            amounts = self.level * self.length
+        lasting = dataclasses.replace(
+            self,
+            enters=np.where(short, np.inf, self.enters),
+            ends=np.where(short, np.inf, self.ends),
+        )
+        sudden = dataclasses.replace(
+            self,
+            enters=np.where(short, self.enters, np.inf),
+            ends=np.full((1, 1), np.inf),
+            level=np.where(short, amounts, 0.0),
+        )
+        return lasting, sudden
 
 
 @dataclass(frozen=True)
@@ -332,6 +371,7 @@ def administration(
         times.of_records(recorded(item)),
         entries,
         times.record,
+        np.full((1, 1), np.inf) if isinstance(item, Dose) else times.of_records(long),
     )
 
 

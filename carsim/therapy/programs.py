@@ -169,9 +169,14 @@ def _entering_later(
     builder: Builder, name: str, item: Dose | Infusion, given: Administration
 ) -> list[Actions]:
     """Doses and infusions of a rule: each firing adds its own to what runs."""
+    latest = np.maximum(np.abs(builder.stop), abs(builder.start))
     if isinstance(item, Dose) or any(entry.reading is not None for entry in given.entries):
-        return builder.entering(name, item, given, counted=True)
+        return builder.entering(name, item, given, counted=True, latest=latest)
+    given, sudden = given.at_once(latest)
     actions: list[Actions] = []
+    if np.isfinite(sudden.enters).any():
+        # Within an instant, wherever in the run the rule fires.
+        actions += builder.entering_as(name, item, sudden, counted=True, sudden=True)
     counted = 1
     for state, fraction, _ in given.entries:
         for column in range(given.level.shape[1]):

@@ -269,11 +269,14 @@ def _merge_instants(
     touched = np.flatnonzero((near & (gap > 0)).any(axis=1))
     if touched.size == 0:
         return time, order
-    leader = np.zeros((touched.size, time.shape[1]), dtype=np.int64)
-    leader[:, 1:] = np.where(near[touched], 0, np.arange(1, time.shape[1]))
-    np.maximum.accumulate(leader, axis=1, out=leader)
-    moved = np.take_along_axis(time[touched], leader, axis=1)
-    kept = order[touched]
+    moved, kept = time[touched], order[touched]
+    first = moved[:, 0].copy()
+    for column in range(1, moved.shape[1]):
+        # Of the instant that the first of them begins: a row of times, each near the one before,
+        # may be longer than one.
+        late = moved[:, column] > first + SAME_INSTANT * np.maximum(np.abs(first), 1.0)
+        first = np.where(late, moved[:, column], first)
+        moved[:, column] = first
     for key in ("rank", "time"):  # two stable sorts: by time, then by kind
         table = rank[kept] if key == "rank" else moved
         again = np.argsort(table, axis=1, kind="stable")
