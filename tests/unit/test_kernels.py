@@ -124,7 +124,7 @@ def test_published_kernels_equal_plain_python(model_name: str) -> None:
 
 def run(program: Program, kernel: Any, t: Array, y: Array, p: Array, out: Array) -> None:
     """One call on a full load of lanes."""
-    parameters = np.ones((program.n_parameters + program.n_derived, program.lanes))
+    parameters = np.ones((program.n_all_parameters, program.lanes))
     parameters[: program.n_parameters] = p.T
     flat = parameters.reshape(-1)
     program.derive(program.lanes, flat)
