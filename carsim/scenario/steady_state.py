@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from carsim.engine.program import Program
 from carsim.kernels.compile import compile_model
 from carsim.model import Model
 from carsim.scenario.repetition import MOST_DOUBLINGS, looks, product, repetition, trusted
+from carsim.symbolic.trace import trace
 from carsim.therapy.steady import Period, Solve, SteadyStates
 from carsim.therapy.values import FloatArray
 
@@ -82,9 +84,32 @@ def solver(model: Model, y0: FloatArray) -> Solve:
         if len(found):
             search = _Search(_Interval(program, model, period, found, y0))
             values[period.patients], growing[period.patients] = search.run()
-        return SteadyStates(found, values, growing)
+        facts = _facts(model)
+        return SteadyStates(
+            found,
+            values,
+            growing,
+            tuple(int(state) for state in found if facts[state][0]),
+            frozenset().union(*(facts[state][1] for state in found)),
+        )
 
     return solve
+
+
+@lru_cache(maxsize=64)
+def _facts(model: Model) -> tuple[tuple[bool, frozenset[str]], ...]:
+    """Of each state, whether its equation depends on the time, and the parameters it reads."""
+    traced = trace(model)
+    named = {
+        symbol.index: name
+        for symbol, name in zip(traced.parameters, model.parameter_names, strict=True)
+    }
+    found = []
+    for equation in traced.derivatives:
+        symbols = traced.graph.depends_on(equation)
+        reads = frozenset(named[index] for index in symbols & named.keys())
+        found.append((traced.time.index in symbols, reads))
+    return tuple(found)
 
 
 def determined(model: Model, program: Program, period: Period) -> NDArray[np.int64]:

@@ -28,8 +28,9 @@ from carsim.therapy.expand import (
 )
 from carsim.therapy.history import covariate_at, read_by
 from carsim.therapy.programs import compile_rules
+from carsim.therapy.rules import Hazard, Rule, SetParameter
 from carsim.therapy.sources import Sources
-from carsim.therapy.steady import Solve, Train, Unsteady, before_record, period, train
+from carsim.therapy.steady import Solve, SteadyStates, Train, Unsteady, before_record, period, train
 from carsim.therapy.timeline import Actions, Order, changed_only, to_stops
 from carsim.therapy.values import FloatArray, Item, columns
 from carsim.therapy.windows import Covariate, Reset, Window
@@ -257,6 +258,7 @@ class _Compiler(Builder):
                     f"which follows from other states too or has no way out. Leave steady_state "
                     f"out, and let a run-up lead there."
                 )
+        self._check_steady(where, given, steady)
         order, kind = (
             (Order.REPLACE, Action.SET_STATE)
             if item.steady_state == 1
@@ -273,6 +275,30 @@ class _Compiler(Builder):
             )
             for k, state in enumerate(steady.states)
         ]
+
+    def _check_steady(self, where: str, given: Train, steady: SteadyStates) -> None:
+        """Refuse steady states of equations that something changes."""
+        advice = "Leave steady_state out, and let a run-up lead there."
+        if steady.timed:
+            name = self.model.states[steady.timed[0]].name
+            raise ScenarioError(
+                f"{where}: the equation of {name!r} depends on the time, so no regimen leads to a "
+                f"steady state of it. {advice}"
+            )
+        if not (np.isfinite(given.time) & (given.time > self.start)).any():
+            return
+        changed = {
+            part.parameter
+            for rule in self.rules
+            if isinstance(item := self.therapy[rule], Rule | Hazard)
+            for part in item.actions
+            if isinstance(part, SetParameter | Window)
+        }
+        for name in sorted(steady.reads & changed):
+            raise ScenarioError(
+                f"{where}: a rule changes {name!r}, which the steady state depends on and which is "
+                f"known only while the simulation runs. {advice} Or change it by a Window."
+            )
 
     def _cuts(
         self, trains: Mapping[str, Train], steady: Mapping[str, Sequence[Actions]]

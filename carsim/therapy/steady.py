@@ -109,11 +109,17 @@ class SteadyStates:
         At the beginning of an interval; NaN for a patient without a steady state.
     growing : bool array, shape (n_patients,)
         Whether there is none because no less enters than can leave.
+    timed : tuple of int
+        Those of the states whose equations depend on the time.
+    reads : frozenset of str
+        Parameters that the equations of the states read.
     """
 
     states: NDArray[np.int64]
     values: FloatArray
     growing: NDArray[np.bool_]
+    timed: tuple[int, ...]
+    reads: frozenset[str]
 
 
 Solve: TypeAlias = Callable[[Period], SteadyStates]

@@ -17,9 +17,25 @@ from numpy.typing import NDArray
 from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
 
-from carsim import Dose, Infusion, Model, Solver, load_model, simulate
+from carsim import (
+    Assumed,
+    Dose,
+    Infusion,
+    Model,
+    Parameters,
+    Rule,
+    ScenarioError,
+    SetParameter,
+    Solver,
+    State,
+    load_model,
+    parameter,
+    simulate,
+    state,
+)
 from carsim.engine.status import Status
 from carsim.errors import SolverError
+from carsim.math import where
 from carsim.therapy import Item
 from tests.steady_states import draw
 
@@ -215,3 +231,40 @@ def test_words_say_which_item_when_and_what_to_do() -> None:
 def test_a_dose_at_exactly_the_capacity() -> None:
     with pytest.raises(SolverError, match="as much enters"):
         simulate(MODEL, therapy={"a": daily(10.0)}, stop=5.0, on_failure="raise")
+
+
+class Clocked(State):
+    """Emptied faster at night."""
+
+    drug: float = state(0.0, "mg", "drug")
+
+
+class ClockedParameters(Parameters):
+    """Its rate constant."""
+
+    k: float = parameter(1.0, "1/day", "elimination", Assumed("test"))
+
+
+def clocked(t: float, y: Clocked, p: ClockedParameters) -> Clocked:
+    """The rate constant doubles on day 3."""
+    return Clocked(drug=-p.k * where(t > 3.0, 2.0, 1.0) * y.drug)
+
+
+CLOCKED = Model("clocked", clocked, Clocked, ClockedParameters)
+
+
+def test_equations_that_depend_on_the_time_have_no_steady_state() -> None:
+    with pytest.raises(ScenarioError, match=r"the equation of 'drug' depends on the time"):
+        simulate(CLOCKED, stop=5.0, therapy={"a": daily(1.0, "drug")})
+
+
+def test_what_a_rule_changes_before_a_steady_state_is_refused() -> None:
+    therapy: dict[str, Item] = {
+        "a": Dose("iv", 1.0, at=2.0, every=1.0, steady_state=1),
+        "change": Rule(at=[1.0], do=SetParameter("V", 20.0)),
+    }
+    with pytest.raises(ScenarioError, match=r"a rule changes 'V', which the steady state"):
+        simulate(MODEL, stop=5.0, therapy=therapy)
+    # At the start no rule has changed anything.
+    at_start = {**therapy, "a": daily(1.0)}
+    assert int(simulate(MODEL, stop=5.0, therapy=at_start).status) == 0
