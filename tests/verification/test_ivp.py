@@ -157,8 +157,9 @@ def test_e5_does_not_blow_up(shelf: Shelf, method: str) -> None:
     """Thirteen decades of time, states between 1e-3 and 1e-291; y2 - y3 - y4 is conserved.
 
     An integrator that lets y3 turn negative runs away. Digits of y2 and y3 at the end (9e-23) are
-    out of reach of doubles: ``A y1 = 1e-12`` is rounded at 1e-28 and a step is up to 1e12 long. At
-    rtol 1e-10 mescd, with a floor of 1.7e-14, counts nothing but that rounding, and is left out.
+    out of reach of doubles: ``A y1 = 1e-12`` is rounded at 1e-28 and a step is up to 1e12 long. What
+    is left of them, 1e-22 to 6e-20, depends on the processor, and so does mescd where that is
+    what it counts. At rtol 1e-10, with a floor of 1.7e-14, it counts nothing else, and is left out.
     """
     problem = shelf["e5"]
     for rtol in RTOLS:
@@ -167,7 +168,9 @@ def test_e5_does_not_blow_up(shelf: Shelf, method: str) -> None:
         assert np.all(y >= -atol)
         assert np.all(y <= 1e-19)
         if rtol > 1.5e-10:
-            assert problem.mescd(y, rtol) >= problem.mescd(problem.lsoda(rtol), rtol) - 0.3, rtol
+            rounding = problem.mescd(problem.reference + [0.0, 6e-20, 6e-20, 0.0], rtol)
+            least = min(problem.mescd(problem.lsoda(rtol), rtol) - 0.3, rounding)
+            assert problem.mescd(y, rtol) >= least, rtol
 
 
 @pytest.mark.parametrize("name", ["rober", "orego"])
