@@ -64,10 +64,16 @@ class _Writer:
         return self.builder.bitcast(x, self.floats)
 
     def polynomial(self, x: Any, coefficients: tuple[float, ...]) -> Any:
-        total = self.number(coefficients[0])
-        for coefficient in coefficients[1:]:
-            total = self.builder.fadd(self.builder.fmul(total, x), self.number(coefficient))
-        return total
+        """In pairs, pairs of pairs and so on (Estrin): sums that need not wait for each other."""
+        terms = [self.number(coefficient) for coefficient in reversed(coefficients)]
+        while len(terms) > 1:
+            pairs = [
+                self.builder.fadd(low, self.builder.fmul(high, x))
+                for low, high in zip(terms[::2], terms[1::2], strict=False)
+            ]
+            terms = pairs + terms[2 * len(pairs) :]
+            x = self.builder.fmul(x, x)
+        return terms[0]
 
     def select(self, condition: str, x: Any, bound: float, yes: Any, no: Any) -> Any:
         return self.builder.select(

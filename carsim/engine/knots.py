@@ -30,22 +30,31 @@ def beyond(direction: int, value: float, threshold: float) -> bool:
 
 @inner
 def summit(
-    left: float, middle: float, right: float, before: float, here: float, after: float
+    left: float,
+    middle: float,
+    right: float,
+    before: float,
+    here: float,
+    after: float,
+    first: bool,
+    last: bool,
 ) -> float:
     """Upper bound of the summit of a curve near three points; -inf where it has none there.
 
-    The parabola's summit, and half of what it bends by, since the curve is no parabola.
+    The parabola's summit, and half of what it bends by, since the curve is no parabola. It belongs
+    to the nearest point; at the first and last three points of a step, also to the point outside.
     """
-    first = (here - before) / (middle - left)
-    second = (after - here) / (right - middle)
-    bend = (second - first) / (right - left)
+    rise = (here - before) / (middle - left)
+    bend = ((after - here) / (right - middle) - rise) / (right - left)
     if not bend < 0.0:
         return -np.inf
     # Slope of the parabola in the middle, and where it is zero.
-    slope = first + bend * (middle - left)
+    slope = rise + bend * (middle - left)
     apex = -0.5 * slope / bend
     reach = right - left
-    if apex < -reach or apex > reach:
+    if apex < (1.25 if first else 0.75) * (left - middle):
+        return -np.inf
+    if apex > (1.25 if last else 0.75) * (right - middle):
         return -np.inf
     return here - 0.25 * slope * slope / bend - 0.25 * bend * reach * reach
 
@@ -57,7 +66,7 @@ def reaches(values: FloatArray, offset: int, k: int, threshold: float, sign: flo
         bound = summit(
             s - 1.0, 1.0 * s, s + 1.0,
             sign * values[offset + s - 1, k], sign * values[offset + s, k],
-            sign * values[offset + s + 1, k],
+            sign * values[offset + s + 1, k], s == 1, s == SAMPLES - 2,
         )  # fmt: skip
         if bound >= sign * threshold:
             return True
@@ -175,6 +184,7 @@ def _with_summits(
             bound = summit(
                 known[s - 1], known[s], known[s + 1],
                 sign * seen[s - 1], sign * seen[s], sign * seen[s + 1],
+                s == 1, s == len(known) - 2,
             )  # fmt: skip
             if bound < sign * threshold:
                 continue

@@ -8,7 +8,7 @@ import numpy as np
 
 from carsim.engine.instants import instant
 from carsim.engine.jit import inner
-from carsim.engine.knots import MOST_KNOTS, find_knots, is_quiet, reaches, values_at
+from carsim.engine.knots import MOST_KNOTS, find_knots, is_quiet, reaches, summit, values_at
 from carsim.engine.layout import (
     ACCEPTED,
     END,
@@ -26,7 +26,7 @@ from carsim.engine.layout import (
     T,
 )
 from carsim.engine.plan import FloatArray, IntArray, Reduction
-from carsim.engine.samples import evaluate_inside, locate
+from carsim.engine.samples import evaluate_inside, locate, peak
 
 _TIME_OF_MAXIMUM = int(Reduction.TIME_OF_MAXIMUM)
 _TIME_OF_MINIMUM = int(Reduction.TIME_OF_MINIMUM)
@@ -38,7 +38,7 @@ _LAST = int(Reduction.LAST)
 
 # An area is taken from five points of a step if Simpson's rule on three of them differs by no more
 # than the first, relative to the whole area; else the step is halved until the second is met.
-ROUGH = 1e-4
+ROUGH = 3e-4
 FINE = 1e-7
 MOST_HALVES = 400
 """Halvings of one step; then its pieces are taken as they are."""
@@ -222,7 +222,22 @@ def _take_extreme(
     n_reductions = len(reduced) // 2
     record = reduced[n_reductions + r, lane]
     level = record if sign * best <= sign * record else best
-    if reaches(values, offset, k, level, sign) or not is_quiet(
+    if leaves[source] == leaves[source + 1]:
+        # Without pieces only a summit can lie between the samples, where one can reach so far.
+        for s in range(1, SAMPLES - 1):
+            before, here = sign * values[offset + s - 1, k], sign * values[offset + s, k]
+            after = sign * values[offset + s + 1, k]
+            bound = summit(s - 1.0, 1.0 * s, s + 1.0, before, here, after, s == 1, s == SAMPLES - 2)
+            if not bound >= sign * level:
+                continue
+            spacing = (high - low) / (SAMPLES - 1)
+            where, found_best = peak(
+                n, lane, source, sign, low + spacing * (s - 1), low + spacing * (s + 1),
+                observe, p, numbers, vectors, values, spare,
+            )  # fmt: skip
+            if sign * found_best > sign * best:
+                theta, best = where, found_best
+    elif reaches(values, offset, k, level, sign) or not is_quiet(
         values, offset, n, lane, source, np.inf, leaves
     ):
         knots, found = np.empty(MOST_KNOTS), np.empty(MOST_KNOTS)

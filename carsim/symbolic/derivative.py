@@ -150,9 +150,12 @@ def _rule(
     """Differentiate one operation whose operands are differentiated already."""
     graph = node.graph
     under = moves = node.arguments[0] if node.arguments else node
+    lifted = False
     if floors is not None and _is_steep(node):
         # The slope is that of the root at what it is raised to, the movement that of what is there.
-        node = graph.function(node.operation, (floors.raised(under), *node.arguments[1:]))
+        raised = floors.raised(under)
+        lifted = raised is not under
+        node = graph.function(node.operation, (raised, *node.arguments[1:]))
         under = node.arguments[0]
 
     def d(argument: Expression) -> Expression:
@@ -195,6 +198,10 @@ def _rule(
             slope = _steep_times(graph.pow(x, n - 1.0), n)
             log_x = graph.where(x < 0.0, graph.constant(math.nan), _log_off_zero(x))
             result = _steep_times(slope, d(x)) + times(d(n), node * log_x)
+        case "hill", (x, k, n) if lifted and d(k) is d(n) is graph.zero:
+            # A Jacobian steers steps: it need not have all digits of 1 - H, and x is not zero.
+            spread = node * (1.0 - node) * n
+            result = times(d(x), spread / x)
         case "hill", (x, k, n):
             result = _hill_rule(node, d(x), d(k), d(n))
         case _:
