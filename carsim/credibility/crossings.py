@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from carsim.engine.plan import SAME_INSTANT
 from carsim.symbolic.derivative import derivative
 from carsim.symbolic.evaluate import evaluate
 from carsim.symbolic.expression import Expression
@@ -33,6 +34,8 @@ FINE = 64
 REFINEMENTS = 4
 """The run is looked at `COARSE` times, and around a crossing `FINE` times, again and again: what is
 left is the square of 1e-11 of the run, by straight lines."""
+BEFORE = 3.0 * SAME_INSTANT
+"""Distance to the time before a dose, as a part of the time itself."""
 JUMP = 1e-6
 """Part of a rate of change by which it may differ at a switch and still counts as continuous."""
 
@@ -92,7 +95,8 @@ def find_crossings(
         return []
     start, stop = span
     inside = np.unique(stops[(stops > start) & (stops <= stop)])
-    just_before = np.nextafter(inside, -np.inf)
+    # What is given then counts for all of its instant.
+    just_before = inside - BEFORE * np.maximum(np.abs(inside), 1.0)
     times = np.unique(np.concatenate([np.linspace(start, stop, COARSE + 1), inside, just_before]))
     times = times[times >= start]
     y = states_at(times)
@@ -107,7 +111,7 @@ def find_crossings(
         holds = _holds(node, values, len(times))
         for place in np.flatnonzero(holds[1:] != holds[:-1]):
             low, high = float(times[place]), float(times[place + 1])
-            if high in inside and low == np.nextafter(high, -np.inf):
+            if high in inside and low in just_before:
                 continue
             at = _locate(traced, node, low, high, states_at, parameters_at)
             sides = [

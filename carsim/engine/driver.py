@@ -529,11 +529,10 @@ def drive(
                     stale = True
                 if numbers[T, lane] >= numbers[BOUNDARY, lane]:
                     switched = numbers[T, lane] >= numbers[NEXT_SWITCH, lane]
-                    if numbers[T, lane] < numbers[END, lane]:
-                        acted = apply_stops(
-                            n, lane, observe, derive, therapy, lanes, log, values[SCRATCH]
-                        )
-                        switched = switched or acted
+                    acted = apply_stops(
+                        n, lane, observe, derive, therapy, lanes, log, values[SCRATCH]
+                    )
+                    switched = switched or acted
                     if switched:
                         flags[FRESH, lane] = 1
                         flags[JUMPED, lane] = 1

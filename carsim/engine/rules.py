@@ -475,9 +475,10 @@ def look_inside(
                 for rule in range(n_rules):
                     soonest = min(soonest, recall[CROSSING, rule * n + lane])
             # What is to be looked at on the very stop is looked at when the step lands on it.
-            last = min(numbers[SITE, lane], numbers[END, lane])
-            finish = finish_of(lane, numbers)
-            if soonest < last - instant(last) and soonest <= finish + instant(finish):
+            site, finish = numbers[SITE, lane], finish_of(lane, numbers)
+            before = soonest < site - instant(site) if site < np.inf else True
+            before = before and soonest < numbers[END, lane]
+            if before and soonest <= finish + instant(finish):
                 share = (soonest - numbers[T, lane]) / numbers[H, lane]
                 theta[lane] = min(max(share, 0.0), numbers[PART, lane])
                 looks[lane] = soonest

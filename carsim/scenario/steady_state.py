@@ -30,7 +30,7 @@ from carsim.symbolic.trace import trace
 from carsim.therapy.steady import Period, Solve, SteadyStates
 from carsim.therapy.values import FloatArray
 
-RTOL = np.array([1e-10, 1e-12, 1e-13])
+RTOL = np.array([1e-11, 1e-12, 1e-13])
 """Relative tolerances of an interval. What was found with one is tested with the next, and sought
 again with that if it does not pass."""
 RESOLVED = 1e-3

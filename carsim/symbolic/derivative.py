@@ -13,6 +13,7 @@ from carsim.symbolic.expression import CONDITIONS, LESS_FAR, Expression, Graph, 
 
 __all__ = ["Floors", "derivative", "times"]
 
+LARGE = 1e300
 KNOWN_TO = 0.25
 """Share of the absolute tolerance to which the argument of a root is told from zero. A slope that
 is taken there is off by less than the tolerance, whether the state leaves zero or returns to it."""
@@ -199,8 +200,10 @@ def _rule(
             log_x = graph.where(x < 0.0, graph.constant(math.nan), _log_off_zero(x))
             result = _steep_times(slope, d(x)) + times(d(n), node * log_x)
         case "hill", (x, k, n) if lifted and d(k) is d(n) is graph.zero:
-            # A Jacobian steers steps: it need not have all digits of 1 - H, and x is not zero.
-            spread = node * (1.0 - node) * n
+            # H (1 - H) = u H^2 with the u = (k/x)^n that H is made of; x is not zero. Where u is
+            # beyond all floats, H is zero.
+            u = graph.falling(x, k, n)
+            spread = n * (graph.minimum(u, graph.constant(LARGE)) * (node * node))
             result = times(d(x), spread / x)
         case "hill", (x, k, n):
             result = _hill_rule(node, d(x), d(k), d(n))

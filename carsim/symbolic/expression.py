@@ -502,8 +502,11 @@ class Graph:
 
     def hill_by_logs(self, x: Expression, k: Expression, n: Expression) -> Expression:
         """A Hill term with any exponent."""
-        falling = self._unary("exp", self.negate(self.multiply(n, self.log_ratio(x, k))))
-        return self.reciprocal(self.add(self.one, falling))
+        return self.reciprocal(self.add(self.one, self.falling(x, k, n)))
+
+    def falling(self, x: Expression, k: Expression, n: Expression) -> Expression:
+        """``(k / x) ** n``, of which a Hill term is made."""
+        return self._unary("exp", self.negate(self.multiply(n, self.log_ratio(x, k))))
 
     def function(self, name: str, arguments: tuple[Any, ...]) -> Expression:
         """Apply a function of `carsim.math` by name."""

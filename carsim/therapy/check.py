@@ -186,7 +186,7 @@ def _check_action(
             )
     elif isinstance(action, SetState):
         _check_state(where, action.state, model)
-        if action.value < 0.0 and not model.states[model.state_index[action.state]].signed:
+        if np.min(action.value) < 0.0 and not model.states[model.state_index[action.state]].signed:
             raise ScenarioError(
                 f"{where}: value = {action.value:g} is negative, and the state {action.state!r} is "
                 f"a pool. Give 0 or more, or declare the state with signed=True."

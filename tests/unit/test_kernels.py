@@ -199,7 +199,8 @@ def plain(source: str) -> dict[str, Any]:
         "hyperbolic_tangent": np.tanh,
         "exp": np.exp,
         "log": np.log,
-        **{name.upper(): None for name in KERNELS},
+        "inf": np.inf,
+        **{name.upper(): None for name in (*KERNELS, "switch")},
     }
     exec(compile(source.split("\n\n\n", 1)[1], "kernels", "exec"), names)
     return names
