@@ -99,7 +99,7 @@ class Hidden(State):
 class HiddenParameters(Parameters):
     """When."""
 
-    at: float = parameter(27.3, "day", "time of the burst", SOURCE)
+    at: float = parameter(33.3, "day", "time of the burst", SOURCE)
     width: float = parameter(0.05, "day", "its width", SOURCE)
     turn: float = parameter(20.0, "day", "time of the turn", SOURCE)
     one: float = parameter(1.0, "1/day", "one", SOURCE)

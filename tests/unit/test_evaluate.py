@@ -105,6 +105,7 @@ def test_second_derivatives_are_finite_at_empty_pools(moving: tuple[str, ...]) -
     values = [0.0, 0.0, 1.0, 1.0, 0.7, 1.7, 1.2, *(1.0 for _ in moving)]
     numbers = dict(zip([s.index for s in symbols], values, strict=True))
     numbers[traced.time.index] = 0.0
+    numbers[traced.tolerance.index] = 1.0
     # x is the half-saturation of a Hill term, which is 0/0 with both pools empty.
     numbers[traced.states[0].index] = 1e-3
     assert np.isfinite(np.array(evaluate(list(traced.jacobian.values()), numbers))).all()

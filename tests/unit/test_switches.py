@@ -130,11 +130,11 @@ def test_a_comparison_that_is_not_linear_in_time_is_refused() -> None:
 def test_the_check_of_tolerances_sees_what_they_hide(output: str) -> None:
     """A burst between two steps, and a state that nearly vanishes and comes back."""
     result = simulate(HIDDEN, stop=40.0, save_at=[40.0], outputs=[output], check_tolerance=True)
-    assert abs(float(result[output][0])) < 0.01
     text = result.attrs["tolerance_check"]
     assert float(text.split("difference ")[1].split(" ")[0]) > 0.5
     stricter = Solver(rtol=1e-6, atol_scale=1e-6, max_step=0.04)
     right = {"burst": 0.05 * np.sqrt(np.pi), "valley": 1.0}
+    assert float(result[output][0]) != pytest.approx(right[output], rel=0.1)
     seen = simulate(HIDDEN, stop=40.0, save_at=[40.0], outputs=[output], solver=stricter)
     assert float(seen[output][0]) == pytest.approx(right[output], rel=1e-4)
 

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from carsim import Assumed, Model, Parameters, State, parameter, state
 from carsim.engine.program import Program
+from carsim.kernels.compile import _compiled
 from carsim.math import exp, hill, log, maximum, minimum, pow_, power, sqrt, where
 from carsim.symbolic.derivative import derivative
 from carsim.symbolic.evaluate import evaluate
 from carsim.symbolic.expression import TINY, Graph
+from carsim.symbolic.trace import trace
 
 Array = NDArray[np.float64]
 WHY = Assumed("test")

@@ -157,9 +157,9 @@ def test_e5_does_not_blow_up(shelf: Shelf, method: str) -> None:
     """Thirteen decades of time, states between 1e-3 and 1e-291; y2 - y3 - y4 is conserved.
 
     An integrator that lets y3 turn negative runs away. Digits of y2 and y3 at the end (9e-23) are
-    out of reach of doubles: ``A y1 = 1e-12`` is rounded at 1e-28 and a step is up to 1e12 long. What
-    is left of them, 1e-22 to 6e-20, depends on the processor, and so does mescd where that is
-    what it counts. At rtol 1e-10, with a floor of 1.7e-14, it counts nothing else, and is left out.
+    out of reach of doubles: ``A y1 = 1e-12`` is rounded at 1e-28 and a step is up to 1e12 long.
+    What is left of them, 1e-22 to 6e-20, depends on the processor, and so does mescd where that is
+    what it counts. At rtol 1e-10, with a floor of 1.7e-14, it counts nothing else: left out.
     """
     problem = shelf["e5"]
     for rtol in RTOLS:
