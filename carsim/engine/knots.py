@@ -63,14 +63,30 @@ def summit(
 def reaches(values: FloatArray, offset: int, k: int, threshold: float, sign: float) -> bool:
     """Whether a summit (sign 1) or valley (-1) between five samples may reach a threshold."""
     for s in range(1, SAMPLES - 1):
-        bound = summit(
-            s - 1.0, 1.0 * s, s + 1.0,
-            sign * values[offset + s - 1, k], sign * values[offset + s, k],
-            sign * values[offset + s + 1, k], s == 1, s == SAMPLES - 2,
-        )  # fmt: skip
-        if bound >= sign * threshold:
+        if reaches_near(values, offset, s, k, threshold, sign):
             return True
     return False
+
+
+@inner
+def reaches_near(
+    values: FloatArray, offset: int, s: int, k: int, threshold: float, sign: float
+) -> bool:
+    """The same near one of the three inner samples; `summit` without its divisions."""
+    before = sign * values[offset + s - 1, k]
+    here = sign * values[offset + s, k]
+    after = sign * values[offset + s + 1, k]
+    bend = before - 2.0 * here + after
+    if not bend < 0.0:
+        return False
+    rise = after - before
+    # Where the summit is, in distances of samples: -rise / (2 bend).
+    if rise < 2.0 * (1.25 if s == 1 else 0.75) * bend:
+        return False
+    if rise > -2.0 * (1.25 if s == SAMPLES - 2 else 0.75) * bend:
+        return False
+    # Its height and half the bend: here - rise^2 / (8 bend) - bend / 2.
+    return 8.0 * bend * (here - 0.5 * bend - sign * threshold) <= rise * rise
 
 
 @inner

@@ -8,7 +8,7 @@ import numpy as np
 
 from carsim.engine.instants import instant
 from carsim.engine.jit import inner
-from carsim.engine.knots import MOST_KNOTS, find_knots, is_quiet, reaches, summit, values_at
+from carsim.engine.knots import MOST_KNOTS, find_knots, is_quiet, reaches, reaches_near, values_at
 from carsim.engine.layout import (
     ACCEPTED,
     END,
@@ -225,10 +225,7 @@ def _take_extreme(
     if leaves[source] == leaves[source + 1]:
         # Without pieces only a summit can lie between the samples, where one can reach so far.
         for s in range(1, SAMPLES - 1):
-            before, here = sign * values[offset + s - 1, k], sign * values[offset + s, k]
-            after = sign * values[offset + s + 1, k]
-            bound = summit(s - 1.0, 1.0 * s, s + 1.0, before, here, after, s == 1, s == SAMPLES - 2)
-            if not bound >= sign * level:
+            if not reaches_near(values, offset, s, k, level, sign):
                 continue
             spacing = (high - low) / (SAMPLES - 1)
             where, found_best = peak(

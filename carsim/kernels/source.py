@@ -339,15 +339,22 @@ def _factor(
         for i in elimination.lower[step]:
             lines.append(f"w{i}_{k} = ({value(i, k)}) * inverse{k}")
             keep(i, k, f"w{i}_{k}")
-    smallest, largest = "", ""
-    for k in elimination.order:
-        lines.append(f"size{k} = magnitude(pivot{k})")
-        if smallest:
-            lines.append(f"least{k} = select(size{k} < {smallest}, size{k}, {smallest})")
-            lines.append(f"sum{k} = {largest} + size{k}")
-        smallest, largest = (f"least{k}", f"sum{k}") if smallest else (f"size{k}", f"size{k}")
+    lines.extend(f"size{k} = magnitude(pivot{k})" for k in elimination.order)
+    # In pairs, pairs of pairs and so on: sums and comparisons that need not wait for each other.
+    sizes = [f"size{k}" for k in elimination.order]
+    pairs = [(size, size) for size in sizes]
+    number = 0
+    while len(pairs) > 1:
+        joined = []
+        for (least, total), (other, more) in zip(pairs[::2], pairs[1::2], strict=False):
+            lines.append(f"least{number} = select({least} < {other}, {least}, {other})")
+            lines.append(f"sum{number} = {total} + {more}")
+            joined.append((f"least{number}", f"sum{number}"))
+            number += 1
+        pairs = joined + pairs[2 * len(joined) :]
+    ((smallest, total),) = pairs
     # A pivot that is not finite would make increments of zero, and an error of zero.
-    lines.append(f"store(smallest, l, select({largest} < inf, {smallest}, 0.0))")
+    lines.append(f"store(smallest, l, select({total} < inf, {smallest}, 0.0))")
     return kernel
 
 

@@ -7,16 +7,17 @@ of zero is zero, not NaN: the product rule chooses instead of multiplying.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from carsim.symbolic.expression import CONDITIONS, LESS_FAR, Expression, Graph, whole_hill
 
 __all__ = ["Floors", "derivative", "times"]
 
 LARGE = 1e300
+"""Stands in for what is beyond all floats."""
 KNOWN_TO = 0.25
-"""Share of the absolute tolerance to which the argument of a root is told from zero. A slope that
-is taken there is off by less than the tolerance, whether the state leaves zero or returns to it."""
+"""Share of the absolute tolerance to which the argument of a root is told from zero. With slopes
+bounded there, a state is off by less than the tolerance, whether it leaves zero or returns."""
 
 
 class Floors:
@@ -25,8 +26,9 @@ class Floors:
     The slope of ``sqrt(x)`` is infinite at 0, and near it larger than any step can use: a linear
     model with that slope holds over a stretch of the size of x only, keeps x from leaving, and
     finds its own error small. A state is known to its absolute tolerance, so what is made of it is
-    known to the sum of the tolerances times the slopes; below that the slope of a root is taken at
-    that distance from zero. This is for Jacobians, which steer steps; equations stay as they are.
+    known to the sum of the tolerances times the slopes. In the slope ``n x^n / x`` of a root, x is
+    divided by no less than a part of that. This is for Jacobians, which steer steps; equations
+    stay as they are.
 
     Parameters
     ----------
@@ -150,19 +152,14 @@ def _rule(
 ) -> Expression:
     """Differentiate one operation whose operands are differentiated already."""
     graph = node.graph
-    under = moves = node.arguments[0] if node.arguments else node
-    lifted = False
-    if floors is not None and _is_steep(node):
-        # The slope is that of the root at what it is raised to, the movement that of what is there.
-        raised = floors.raised(under)
-        lifted = raised is not under
-        node = graph.function(node.operation, (raised, *node.arguments[1:]))
-        under = node.arguments[0]
 
     def d(argument: Expression) -> Expression:
-        moved = moves if argument is under else argument
-        return found.get((moved.index, symbol.index), graph.zero)
+        return found.get((argument.index, symbol.index), graph.zero)
 
+    if floors is not None and _is_steep(node):
+        raised = floors.raised(node.arguments[0])
+        if raised is not node.arguments[0]:
+            return _bounded_slope(node, raised, d)
     match node.operation, node.arguments:
         case "symbol", ():
             return graph.one
@@ -199,12 +196,6 @@ def _rule(
             slope = _steep_times(graph.pow(x, n - 1.0), n)
             log_x = graph.where(x < 0.0, graph.constant(math.nan), _log_off_zero(x))
             result = _steep_times(slope, d(x)) + times(d(n), node * log_x)
-        case "hill", (x, k, n) if lifted and d(k) is d(n) is graph.zero:
-            # H (1 - H) = u H^2 with the u = (k/x)^n that H is made of; x is not zero. Where u is
-            # beyond all floats, H is zero.
-            u = graph.falling(x, k, n)
-            spread = n * (graph.minimum(u, graph.constant(LARGE)) * (node * node))
-            result = times(d(x), spread / x)
         case "hill", (x, k, n):
             result = _hill_rule(node, d(x), d(k), d(n))
         case _:
@@ -212,6 +203,27 @@ def _rule(
     if any(d(a).index in graph.steep for a in node.arguments):
         _marked(result)
     return result
+
+
+def _bounded_slope(
+    node: Expression, raised: Expression, d: Callable[[Expression], Expression]
+) -> Expression:
+    """Differentiate a root, with what is under it divided by no less than it is known to."""
+    graph = node.graph
+    x, *others = node.arguments
+    if node.operation == "sqrt":
+        return 0.5 * node / raised * d(x)
+    if node.operation == "power":
+        (n,) = others
+        return n * node / raised * d(x) + times(d(n), node * _log_off_zero(x))
+    k, n = others
+    # H (1 - H) = u H^2 with the u = (k/x)^n that H is made of. Where that is beyond all floats, H
+    # is zero.
+    u = graph.minimum(graph.falling(x, k, n), graph.constant(LARGE))
+    moved = n * (u * (node * node)) / raised * d(x)
+    if d(k) is d(n) is graph.zero:
+        return moved
+    return moved + _hill_rule(node, graph.zero, d(k), d(n))
 
 
 def _hill_rule(node: Expression, dx: Expression, dk: Expression, dn: Expression) -> Expression:
