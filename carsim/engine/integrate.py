@@ -144,10 +144,16 @@ def integrate(
     tableau = METHODS[method]
     lowest = _floats(np.full(program.n_states, -np.inf) if floors is None else floors)
     started = min(int(rules.limit.sum()), MOST_STARTED)
+    looked_at = {*rules.source[rules.watched != 0].tolist(), *reductions.source.tolist()}
+    kinked = any(
+        program.leaves[source - program.n_states]
+        for source in looked_at
+        if source >= program.n_states
+    )
     sizes = {
         "lanes": program.lanes,
         "n_states": program.n_states,
-        "n_values": program.n_states + program.n_observables + program.n_leaves,
+        "n_values": program.n_states + program.n_observables + (program.n_leaves if kinked else 0),
         "n_jacobian": program.n_jacobian,
         "n_factors": program.n_factors,
         "n_all_parameters": program.n_all_parameters,
@@ -176,7 +182,7 @@ def integrate(
         parameters=_floats(p),
         span=_floats(np.array([np.broadcast_to(start, (n,)), np.broadcast_to(stop, (n,))])),
     )
-    leaves = _leaves(program)
+    leaves = _leaves(program, kinked)
     therapy = Therapy(
         n_items=n_items,
         serial=_own(np.arange(n) if serial is None else np.asarray(serial, dtype=np.int64)),
@@ -226,7 +232,7 @@ def integrate(
         program.rhs,
         program.jacobian,
         program.time_derivative,
-        program.observe,
+        program.observe_all if kinked else program.observe,
         program.switch,
         program.factor,
         program.solve,
@@ -275,9 +281,14 @@ def _schedule(stops: Stops) -> Schedule:
     return Schedule(_own(stops.offsets), _own(table), _floats(np.array([stops.time, stops.value])))
 
 
-def _leaves(program: Program) -> IntArray:
-    """Leaves of every source: where those of each begin, and behind that the sources they are."""
-    of_sources = [*((),) * program.n_states, *program.leaves, *((),) * program.n_leaves]
+def _leaves(program: Program, kinked: bool) -> IntArray:
+    """Leaves of every source: where those of each begin, and behind that the sources they are.
+
+    None of any source unless one that is looked at between samples is `kinked`.
+    """
+    of_sources: list[tuple[int, ...]] = [()] * program.n_states
+    of_sources += program.leaves if kinked else [()] * program.n_observables
+    of_sources += [()] * program.n_leaves
     first = len(of_sources) + 1 + np.cumsum([0, *map(len, of_sources)])
     found = [program.n_states + leaf for leaves in of_sources for leaf in leaves]
     return np.concatenate([first, np.array(found, dtype=np.int64)]).astype(np.int64)

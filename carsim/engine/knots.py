@@ -62,10 +62,10 @@ def summit(
 @inner
 def reaches(values: FloatArray, offset: int, k: int, threshold: float, sign: float) -> bool:
     """Whether a summit (sign 1) or valley (-1) between five samples may reach a threshold."""
+    near = False
     for s in range(1, SAMPLES - 1):
-        if reaches_near(values, offset, s, k, threshold, sign):
-            return True
-    return False
+        near = near or reaches_near(values, offset, s, k, threshold, sign)
+    return near
 
 
 @inner

@@ -26,9 +26,10 @@ class Program:
     n_derived : int
         Functions of parameters only, stored last.
     n_leaves : int
-        Values that `observe` gives behind the observables.
+        Values that `observe_all` gives behind the observables.
     leaves : tuple of tuple of int
-        By observable, which of what `observe` gives changes its sign where it has a kink or jumps.
+        By observable, which of what `observe_all` gives changes its sign where it has a kink or
+        jumps.
     inclusive : tuple of bool
         By switch, whether it holds where it changes. Their modes are stored behind the parameters
         and the factor on the tolerances.
@@ -56,6 +57,7 @@ class Program:
     jacobian: Kernel
     time_derivative: Kernel
     observe: Kernel
+    observe_all: Kernel
     switch: Kernel
     factor: Kernel
     solve: Kernel
@@ -78,8 +80,7 @@ class Program:
 
     def evaluate_observables(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
         """The observables at many points, shape (n, n_observables)."""
-        values = self._evaluate(self.observe, self.n_observables + self.n_leaves, t, y, p)
-        return values[:, : self.n_observables]
+        return self._evaluate(self.observe, self.n_observables, t, y, p)
 
     def evaluate_jacobian(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
         """The Jacobian at many points, dense, shape (n, n_states, n_states)."""

@@ -113,6 +113,7 @@ def _compiled(title: str, traced: Trace, lanes: int) -> Program:
         jacobian=module.jacobian,
         time_derivative=module.time_derivative,
         observe=module.observe,
+        observe_all=module.observe_all if source.n_leaves else module.observe,
         switch=module.switch,
         factor=module.factor,
         solve=module.solve,

@@ -84,7 +84,10 @@ class _Kernel:
 
     def source(self) -> str:
         body = self.lines or ["pass"]
-        lines = [f"@kernel({self.name.upper()})", f"def {self.name}({self.arguments}):"]
+        lines = [
+            f"@kernel({self.name.partition('_all')[0].upper()})",
+            f"def {self.name}({self.arguments}):",
+        ]
         lines.append(f"    for l in range(0, n, {WIDTH}):")
         lines.extend(f"        {line}" for line in body)
         return "\n".join(lines)
@@ -257,11 +260,15 @@ def write_source(trace: Trace, lanes: int) -> KernelSource:
     if not trace.autonomous:
         time_derivative.emit({("out", i): trace.time_derivatives.get(i, zero) for i in range(size)})
 
-    # Behind the observables what changes its sign at their kinks, each once.
+    observe = _Kernel("observe", "n, t, y, p, out", layout)
+    observe.emit({("out", i): f for i, f in enumerate(trace.observables)})
+
+    # The same, and behind them what changes its sign at their kinks, each once: for those who look
+    # between samples.
     leaves = {leaf.index: leaf for of_one in trace.leaves for leaf in of_one}
     number = {index: len(trace.observables) + k for k, index in enumerate(leaves)}
-    observe = _Kernel("observe", "n, t, y, p, out", layout)
-    observe.emit({("out", i): f for i, f in enumerate((*trace.observables, *leaves.values()))})
+    observe_all = _Kernel("observe_all", "n, t, y, p, out", layout)
+    observe_all.emit({("out", i): f for i, f in enumerate((*trace.observables, *leaves.values()))})
 
     switch = _Kernel("switch", "n, t, y, p, out", layout)
     switch.emit(
@@ -279,7 +286,9 @@ def write_source(trace: Trace, lanes: int) -> KernelSource:
     derive = _Kernel("derive", "n, p", layout)
     derive.emit(layout.finish())
 
-    kernels = (derive, rhs, jacobian, time_derivative, observe, switch, factor, solve)
+    kernels = [derive, rhs, jacobian, time_derivative, observe, switch, factor, solve]
+    if leaves:
+        kernels.append(observe_all)
     text = _HEADER + "\n\n\n".join(k.source() for k in kernels) + "\n"
     return KernelSource(
         text=text,
