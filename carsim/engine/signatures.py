@@ -23,7 +23,7 @@ TIME_DERIVATIVE = RHS
 """``time_derivative(n, t, y, p, out)``: partial derivative of the right-hand side by time."""
 
 OBSERVE = RHS
-"""``observe(n, t, y, p, out)``: the observables; perhaps behind them what has a root at their kinks."""
+"""``observe(n, t, y, p, out)``: the observables, and perhaps what has a root at their kinks."""
 
 SWITCH = RHS
 """``switch(n, t, y, p, out)``: offset and slope in time of each switch, of parameters and modes."""
