@@ -38,7 +38,7 @@ _LAST = int(Reduction.LAST)
 
 # An area is taken from five points of a step if Simpson's rule on three of them differs by no more
 # than the first, relative to the whole area; else the step is halved until the second is met.
-ROUGH = 3e-4
+ROUGH = 1e-3
 FINE = 1e-7
 MOST_HALVES = 400
 """Halvings of one step; then its pieces are taken as they are."""
@@ -122,6 +122,7 @@ def reduce_step(
             continue
         start = bounds[START, r]
         stop = bounds[STOP, r]
+        first, last = start + instant(start), stop - instant(stop)
         if not (known_start == start and known_stop == stop):
             known_start = start
             known_stop = stop
@@ -141,7 +142,7 @@ def reduce_step(
             if accepted[lane] == 0.0:
                 continue
             finish = t[lane] + part[lane] * h[lane]
-            if finish <= start + instant(start) or t[lane] >= stop - instant(stop):
+            if finish <= first or t[lane] >= last:
                 continue
             low, high = _clipped(start, stop, t[lane], h[lane], part[lane])
             _take(
@@ -214,15 +215,23 @@ def _take_extreme(
     k = source * n + lane
     sign = 1.0 if kind <= _TIME_OF_MAXIMUM else -1.0
     winner = 0
+    highest = sign * values[offset, k]
+    lowest = highest
     for s in range(1, SAMPLES):
-        if sign * values[offset + s, k] > sign * values[offset + winner, k]:
-            winner = s
-    theta = low + (high - low) * (winner / (SAMPLES - 1))
-    best = values[offset + winner, k]
+        value = sign * values[offset + s, k]
+        if value > highest:
+            winner, highest = s, value
+        lowest = min(lowest, value)
     n_reductions = len(reduced) // 2
     record = reduced[n_reductions + r, lane]
+    pieces = leaves[source] < leaves[source + 1]
+    if not pieces and sign * record - highest > highest - lowest:
+        # Most steps: the record is far above.
+        return
+    theta = low + (high - low) * (winner / (SAMPLES - 1))
+    best = values[offset + winner, k]
     level = record if sign * best <= sign * record else best
-    if leaves[source] == leaves[source + 1]:
+    if not pieces:
         # Without pieces only a summit can lie between the samples, where one can reach so far.
         for s in range(1, SAMPLES - 1):
             if not reaches_near(values, offset, s, k, level, sign):
