@@ -26,9 +26,8 @@ class Floors:
     The slope of ``sqrt(x)`` is infinite at 0, and near it larger than any step can use: a linear
     model with that slope holds over a stretch of the size of x only, keeps x from leaving, and
     finds its own error small. A state is known to its absolute tolerance, so what is made of it is
-    known to the sum of the tolerances times the slopes. In the slope ``n x^n / x`` of a root, x is
-    divided by no less than a part of that. This is for Jacobians, which steer steps; equations
-    stay as they are.
+    known to the sum of the tolerances times the slopes; below that the slope of a root is taken at
+    that distance from zero. This is for Jacobians, which steer steps; equations stay as they are.
 
     Parameters
     ----------
@@ -42,11 +41,6 @@ class Floors:
         self.found: dict[tuple[int, int], Expression] = {}
         self._known: dict[int, Expression] = {}
         self._graph = graph
-
-    def raised(self, node: Expression) -> Expression:
-        """`node`, but no smaller than it is known to."""
-        known = self.known_to(node)
-        return node if known is self._graph.zero else self._graph.maximum(node, known)
 
     def known_to(self, node: Expression) -> Expression:
         """How far `node` is from what it would be without the tolerances; zero without states."""
@@ -157,9 +151,9 @@ def _rule(
         return found.get((argument.index, symbol.index), graph.zero)
 
     if floors is not None and _is_steep(node):
-        raised = floors.raised(node.arguments[0])
-        if raised is not node.arguments[0]:
-            return _bounded_slope(node, raised, d)
+        known = floors.known_to(node.arguments[0])
+        if known is not graph.zero:
+            return _bounded_slope(node, known, d)
     match node.operation, node.arguments:
         case "symbol", ():
             return graph.one
@@ -206,24 +200,33 @@ def _rule(
 
 
 def _bounded_slope(
-    node: Expression, raised: Expression, d: Callable[[Expression], Expression]
+    node: Expression, known: Expression, d: Callable[[Expression], Expression]
 ) -> Expression:
-    """Differentiate a root, with what is under it divided by no less than it is known to."""
+    """Differentiate a root, with the slope at `known` where what is under it is smaller.
+
+    As `known` mostly is a number, that slope is one, too.
+    """
     graph = node.graph
     x, *others = node.arguments
-    if node.operation == "sqrt":
-        return 0.5 * node / raised * d(x)
+
+    def slope(at: Expression, root: Expression) -> Expression:
+        if node.operation == "sqrt":
+            return 0.5 * root / at
+        n = others[-1]
+        if node.operation == "power":
+            return n * root / at
+        # H (1 - H) = u H^2 with the u = (k/x)^n that H is made of. Where that is beyond all
+        # floats, H is zero.
+        u = graph.minimum(graph.falling(at, others[0], n), graph.constant(LARGE))
+        return n * (u * (root * root)) / at
+
+    below = slope(known, graph.function(node.operation, (known, *others)))
+    result = graph.where(graph.compare(x, known), below, slope(x, node)) * d(x)
     if node.operation == "power":
-        (n,) = others
-        return n * node / raised * d(x) + times(d(n), node * _log_off_zero(x))
-    k, n = others
-    # H (1 - H) = u H^2 with the u = (k/x)^n that H is made of. Where that is beyond all floats, H
-    # is zero.
-    u = graph.minimum(graph.falling(x, k, n), graph.constant(LARGE))
-    moved = n * (u * (node * node)) / raised * d(x)
-    if d(k) is d(n) is graph.zero:
-        return moved
-    return moved + _hill_rule(node, graph.zero, d(k), d(n))
+        return result + times(d(others[0]), node * _log_off_zero(x))
+    if node.operation == "hill" and not d(others[0]) is d(others[1]) is graph.zero:
+        return result + _hill_rule(node, graph.zero, d(others[0]), d(others[1]))
+    return result
 
 
 def _hill_rule(node: Expression, dx: Expression, dk: Expression, dn: Expression) -> Expression:
