@@ -46,7 +46,8 @@ from carsim.engine.follow import (
     WATCH,
 )
 from carsim.engine.instants import instant
-from carsim.engine.jit import INTEGERS, MATRIX, NUMBER, VECTOR, inner
+from carsim.engine.jit import INTEGERS, MATRIX, NUMBER, VECTOR, allocating, inner
+from carsim.engine.knots import ROOM
 from carsim.engine.layout import (
     ACCEPTED,
     ANEW,
@@ -182,7 +183,7 @@ SIZES = (
 ) = range(len(SIZES))
 
 
-@inner
+@allocating
 def _make_lanes(sizes: IntArray, n_parameters: int, atol_scale: float, therapy: Therapy) -> Lanes:
     """Make room for the patients in the lanes of one thread."""
     n = sizes[_LANES]
@@ -278,7 +279,8 @@ def _step_on(n: int, accepted: FloatArray, values: FloatArray) -> None:
             store(left, k, select(taken, load(right, k), load(left, k)))
 
 
-def drive(
+@inner
+def _drive(
     sizes: IntArray,
     start: Callable[..., None],
     step: Callable[..., None],
@@ -308,8 +310,16 @@ def drive(
     wanted: Wanted,
     log: Log,
     written: Written,
+    lanes: Lanes,
+    values: FloatArray,
+    spare: FloatArray,
+    reduced: FloatArray,
+    u: FloatArray,
+    entries: FloatArray,
+    factors: FloatArray,
+    before: FloatArray,
+    slopes: FloatArray,
 ) -> None:
-    """Integrate patients taken one by one from the shared counter until none is left."""
     n = sizes[_LANES]
     n_states = sizes[_N_STATES]
     size = n_states * n
@@ -324,18 +334,9 @@ def drive(
     reducing = sizes[_REDUCING] != 0
     observing = sizes[_OBSERVING] != 0
     pools = sizes[_POOLS] != 0
-    lanes = _make_lanes(sizes, patients.parameters.shape[1], atol_scale, therapy)
     p, numbers, flags = lanes.p, lanes.numbers, lanes.flags
     vectors = lanes.vectors
-    values = np.zeros((N_VALUES, sizes[_N_VALUES] * n))
-    spare = np.zeros(len(p))
-    reduced = np.zeros((2 * wanted.kinds.shape[1], n))
     save_time, sources, saved = wanted.save_time, wanted.sources, written.saved
-    u = np.zeros((dense.shape[1], size))
-    entries = np.zeros(sizes[_N_JACOBIAN] * n)
-    factors = np.zeros(sizes[_N_FACTORS] * n)
-    before = np.zeros(size)
-    slopes = np.zeros(2 * len(inclusive) * n)
     first_mode = patients.parameters.shape[1] + 1
 
     alive = 0
@@ -616,6 +617,83 @@ def drive(
                     written,
                 )
     fetch_and_add(written.counters, LANE_STEPS, turns * n)
+
+
+def drive(
+    sizes: IntArray,
+    start: Callable[..., None],
+    step: Callable[..., None],
+    rule: Callable[..., None],
+    reduce: Callable[..., None],
+    derive: Callable[..., None],
+    rhs: Callable[..., None],
+    jacobian: Callable[..., None],
+    time_derivative: Callable[..., None],
+    observe: Callable[..., None],
+    switch: Callable[..., None],
+    factor: Callable[..., None],
+    solve: Callable[..., None],
+    inverse_gamma: float,
+    a: FloatArray,
+    coupling: FloatArray,
+    weights: FloatArray,
+    dense: FloatArray,
+    rtol: float,
+    max_step: float,
+    atol_scale: float,
+    atol: FloatArray,
+    floors: FloatArray,
+    inclusive: IntArray,
+    patients: Patients,
+    therapy: Therapy,
+    wanted: Wanted,
+    log: Log,
+    written: Written,
+) -> None:
+    """Integrate patients taken one by one from the shared counter until none is left."""
+    n = sizes[_LANES]
+    size = sizes[_N_STATES] * n
+    lanes = _make_lanes(sizes, patients.parameters.shape[1], atol_scale, therapy)
+    _drive(
+        sizes,
+        start,
+        step,
+        rule,
+        reduce,
+        derive,
+        rhs,
+        jacobian,
+        time_derivative,
+        observe,
+        switch,
+        factor,
+        solve,
+        inverse_gamma,
+        a,
+        coupling,
+        weights,
+        dense,
+        rtol,
+        max_step,
+        atol_scale,
+        atol,
+        floors,
+        inclusive,
+        patients,
+        therapy,
+        wanted,
+        log,
+        written,
+        lanes,
+        np.zeros((N_VALUES, sizes[_N_VALUES] * n)),
+        np.zeros(len(lanes.p) + ROOM),
+        np.zeros((2 * wanted.kinds.shape[1], n)),
+        np.zeros((dense.shape[1], size)),
+        np.zeros(sizes[_N_JACOBIAN] * n),
+        np.zeros(sizes[_N_FACTORS] * n),
+        np.zeros(size),
+        np.zeros(2 * len(inclusive) * n),
+    )
 
 
 DRIVE = types.void(

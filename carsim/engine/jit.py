@@ -34,6 +34,9 @@ OPTIONS: dict[str, Any] = {
     # values: the step control must see NaN, and a patient's bits must not depend on the lane it is
     # in.
     "fastmath": {"contract", "arcp", "nsz"},
+    # No reference counts: every view of an array would be counted, atomically, and the loop lives
+    # on views. What allocates is compiled with them.
+    "_nrt": False,
 }
 
 
@@ -96,7 +99,7 @@ def is_cached(function: Callable[..., Any]) -> bool:
         return False
 
 
-def kernel(signature: Any) -> Callable[[F], F]:
+def kernel(signature: Any, *, allocates: bool = False) -> Callable[[F], F]:
     """Compile a function for one explicit signature, as the whole engine is.
 
     A cache file that cannot be read (truncated by a full disk, say) is thrown away and written
@@ -107,7 +110,7 @@ def kernel(signature: Any) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         for cached in (True, True, False):
             try:
-                compiled = numba.njit(**OPTIONS)(function)
+                compiled = numba.njit(**{**OPTIONS, "_nrt": allocates})(function)
                 if cached:
                     compiled._cache = cache = _Cache(function)
                     if not cache.is_filled():
@@ -132,6 +135,11 @@ def kernel(signature: Any) -> Callable[[F], F]:
 def inner(function: F) -> F:
     """Compile a function into the driver that calls it; it has no cache file of its own."""
     return numba.njit(**OPTIONS)(function)
+
+
+def allocating(function: F) -> F:
+    """Compile a function that makes arrays, into one that does so, too."""
+    return numba.njit(**{**OPTIONS, "_nrt": True})(function)
 
 
 def instruction(generate: Callable[..., Any]) -> Any:

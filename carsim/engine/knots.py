@@ -14,12 +14,26 @@ from collections.abc import Callable
 import numpy as np
 
 from carsim.engine.jit import inner
-from carsim.engine.layout import SAMPLES, THETA
+from carsim.engine.layout import SAMPLES, SCRATCH, THETA
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.samples import locate, peak, probe
 
 MOST_KNOTS = 96
 """Points of one step at which one source is looked at; further ones are left out."""
+
+
+# Rows of the room behind the parameters in the spare vector of a thread: nothing is allocated while
+# patients are under way.
+KNOTS, FOUND, KNOWN, SEEN, BETWEEN, THREE = range(6)
+PIECES = 6
+MOST_PIECES = 512
+ROOM = PIECES * MOST_KNOTS + 8 * MOST_PIECES
+
+
+@inner
+def room_at(p: FloatArray, row: int) -> int:
+    """Where a row of `MOST_KNOTS` numbers begins in the spare vector."""
+    return len(p) + row * MOST_KNOTS
 
 
 @inner
@@ -153,9 +167,9 @@ def values_at(
     for first in range(0, count, n):
         for j in range(n):
             theta[j] = knots[min(first + j, count - 1)]
-        found = probe(n, lane, source, observe, p, numbers, vectors, values, spare)
+        probe(n, lane, source, observe, p, numbers, vectors, values, spare)
         for j in range(min(n, count - first)):
-            out[first + j] = found[j]
+            out[first + j] = values[SCRATCH, source * n + j]
 
 
 @inner
@@ -189,9 +203,12 @@ def _with_summits(
     out: FloatArray,
 ) -> int:
     """Add the summits and valleys that lie on the other side of the threshold."""
-    known = knots[:count].copy()
-    seen = out[:count].copy()
-    for s in range(1, len(known) - 1):
+    known = spare[room_at(p, KNOWN) : room_at(p, KNOWN + 1)]
+    seen = spare[room_at(p, SEEN) : room_at(p, SEEN + 1)]
+    n_known = count
+    for k in range(count):
+        known[k], seen[k] = knots[k], out[k]
+    for s in range(1, n_known - 1):
         for sign in (1.0, -1.0):
             # A summit counts where the samples around it are below the threshold.
             near = sign * max(sign * seen[s - 1], sign * seen[s], sign * seen[s + 1])
@@ -200,7 +217,7 @@ def _with_summits(
             bound = summit(
                 known[s - 1], known[s], known[s + 1],
                 sign * seen[s - 1], sign * seen[s], sign * seen[s + 1],
-                s == 1, s == len(known) - 2,
+                s == 1, s == n_known - 2,
             )  # fmt: skip
             if bound < sign * threshold:
                 continue
@@ -248,6 +265,8 @@ def find_knots(
     int
         How many there are.
     """
+    known = spare[room_at(p, KNOWN) : room_at(p, KNOWN + 1)]
+    seen = spare[room_at(p, SEEN) : room_at(p, SEEN + 1)]
     count = SAMPLES
     for s in range(SAMPLES):
         knots[s] = low + (high - low) * (s / (SAMPLES - 1))
@@ -257,9 +276,10 @@ def find_knots(
         count = _with_summits(
             n, lane, leaf, 0.0, knots, count, observe, p, numbers, vectors, values, spare, out
         )
-        known = knots[:count].copy()
-        seen = out[:count].copy()
-        for s in range(1, len(known)):
+        n_known = count
+        for k in range(count):
+            known[k], seen[k] = knots[k], out[k]
+        for s in range(1, n_known):
             before, after = seen[s - 1] >= 0.0, seen[s] >= 0.0
             if before != after:
                 theta = locate(
@@ -269,8 +289,10 @@ def find_knots(
                 count = _insert(knots, count, theta)
     if count > SAMPLES:
         # Pieces may be shorter than the distance of samples, and jump where they meet.
-        known = knots[:count].copy()
-        for s in range(1, len(known)):
+        n_known = count
+        for k in range(count):
+            known[k] = knots[k]
+        for s in range(1, n_known):
             count = _insert(knots, count, 0.5 * (known[s - 1] + known[s]))
     values_at(n, lane, source, knots, count, observe, p, numbers, vectors, values, spare, out)
     return _with_summits(

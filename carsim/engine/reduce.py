@@ -8,7 +8,19 @@ import numpy as np
 
 from carsim.engine.instants import instant
 from carsim.engine.jit import inner
-from carsim.engine.knots import MOST_KNOTS, find_knots, is_quiet, reaches, reaches_near, values_at
+from carsim.engine.knots import (
+    BETWEEN,
+    FOUND,
+    KNOTS,
+    PIECES,
+    THREE,
+    find_knots,
+    is_quiet,
+    reaches,
+    reaches_near,
+    room_at,
+    values_at,
+)
 from carsim.engine.layout import (
     ACCEPTED,
     END,
@@ -246,7 +258,8 @@ def _take_extreme(
     elif reaches(values, offset, k, level, sign) or not is_quiet(
         values, offset, n, lane, source, np.inf, leaves
     ):
-        knots, found = np.empty(MOST_KNOTS), np.empty(MOST_KNOTS)
+        knots = spare[room_at(p, KNOTS) : room_at(p, KNOTS + 1)]
+        found = spare[room_at(p, FOUND) : room_at(p, FOUND + 1)]
         count = find_knots(
             n, lane, source, level, low, high, leaves,
             observe, p, numbers, vectors, values, spare, knots, found,
@@ -293,7 +306,8 @@ def _take_crossings(
         if above:
             reduced[r, lane] += (high - low) * h
         return
-    knots, found = np.empty(MOST_KNOTS), np.empty(MOST_KNOTS)
+    knots = spare[room_at(p, KNOTS) : room_at(p, KNOTS + 1)]
+    found = spare[room_at(p, FOUND) : room_at(p, FOUND + 1)]
     count = find_knots(
         n, lane, source, threshold, low, high, leaves,
         observe, p, numbers, vectors, values, spare, knots, found,
@@ -357,16 +371,18 @@ def _take_area(
     if not pieces and not abs(simpson - whole) > ROUGH * size:
         reduced[r, lane] += whole
         return
-    left = np.empty((MOST_KNOTS + MOST_HALVES, 8))
+    left = spare[room_at(p, PIECES) :]
     count = 1
     if pieces:
-        knots, found = np.empty(MOST_KNOTS), np.empty(MOST_KNOTS)
+        knots = spare[room_at(p, KNOTS) : room_at(p, KNOTS + 1)]
+        found = spare[room_at(p, FOUND) : room_at(p, FOUND + 1)]
         n_knots = find_knots(
             n, lane, source, np.inf, low, high, leaves,
             observe, p, numbers, vectors, values, spare, knots, found,
         )  # fmt: skip
         count = n_knots - 1
-        between, three = np.empty(3), np.empty(3)
+        between = spare[room_at(p, BETWEEN) : room_at(p, BETWEEN + 1)]
+        three = spare[room_at(p, THREE) : room_at(p, THREE + 1)]
         for piece in range(count):
             a, b = knots[count - 1 - piece], knots[count - piece]
             for s in range(3):
@@ -376,7 +392,7 @@ def _take_area(
             )
             f0, f4 = found[count - 1 - piece], found[count - piece]
             _note_piece(left, piece, a, b, h, f0, three[0], three[1], three[2], f4)
-            size += abs(left[piece, 2])
+            size += abs(left[8 * piece + 2])
     else:
         _note_piece(left, 0, low, high, h, f0, f1, f2, f3, f4)
     reduced[r, lane] += _refined(
@@ -398,10 +414,10 @@ def _note_piece(
     f4: float,
 ) -> None:
     """Write down a piece of a step: its ends, its area by five values, and these."""
-    left[place, 0], left[place, 1] = a, b
-    left[place, 2] = _boole((b - a) * h, f0, f1, f2, f3, f4)
-    left[place, 3], left[place, 4], left[place, 5] = f0, f1, f2
-    left[place, 6], left[place, 7] = f3, f4
+    left[8 * place + 0], left[8 * place + 1] = a, b
+    left[8 * place + 2] = _boole((b - a) * h, f0, f1, f2, f3, f4)
+    left[8 * place + 3], left[8 * place + 4], left[8 * place + 5] = f0, f1, f2
+    left[8 * place + 6], left[8 * place + 7] = f3, f4
 
 
 @inner
@@ -424,14 +440,15 @@ def _refined(
     `size` is the area to which errors are compared.
     """
     h = numbers[H, lane]
-    knots, found = np.empty(4), np.empty(4)
+    knots = spare[room_at(p, BETWEEN) : room_at(p, BETWEEN + 1)]
+    found = spare[room_at(p, THREE) : room_at(p, THREE + 1)]
     total = 0.0
     halvings = 0
     while count > 0:
         count -= 1
-        a, b, area = left[count, 0], left[count, 1], left[count, 2]
-        g0, g1, g2 = left[count, 3], left[count, 4], left[count, 5]
-        g3, g4 = left[count, 6], left[count, 7]
+        a, b, area = left[8 * count + 0], left[8 * count + 1], left[8 * count + 2]
+        g0, g1, g2 = left[8 * count + 3], left[8 * count + 4], left[8 * count + 5]
+        g3, g4 = left[8 * count + 6], left[8 * count + 7]
         for s in range(4):
             knots[s] = a + (b - a) * ((2 * s + 1) / 8)
         values_at(n, lane, source, knots, 4, observe, p, numbers, vectors, values, spare, found)

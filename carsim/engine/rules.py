@@ -14,7 +14,7 @@ import numpy as np
 from carsim.engine.actions import act, capture, count, note, rank
 from carsim.engine.instants import instant
 from carsim.engine.jit import inner
-from carsim.engine.knots import MOST_KNOTS, beyond, find_knots, is_quiet
+from carsim.engine.knots import FOUND, KNOTS, beyond, find_knots, is_quiet, room_at
 from carsim.engine.layout import (
     ACCEPTED,
     ACTING,
@@ -367,7 +367,8 @@ def find_crossings(
             holds != 0.0 or not beyond(direction, values[LEFT, source * n + lane], threshold)
         ):
             continue
-        knots, found = np.empty(MOST_KNOTS), np.empty(MOST_KNOTS)
+        knots = spare[room_at(lanes.p, KNOTS) : room_at(lanes.p, KNOTS + 1)]
+        found = spare[room_at(lanes.p, FOUND) : room_at(lanes.p, FOUND + 1)]
         count = find_knots(
             n, lane, source, threshold, 0.0, part, therapy.leaves,
             observe, lanes.p, numbers, lanes.vectors, values, spare, knots, found,

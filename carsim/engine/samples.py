@@ -103,8 +103,11 @@ def probe(
     vectors: FloatArray,
     values: FloatArray,
     spare: FloatArray,
-) -> FloatArray:
-    """One source of one lane at the n fractions ``numbers[THETA]``; overwrites the scratch row."""
+) -> None:
+    """One lane at the n fractions ``numbers[THETA]``, into the scratch row of the values.
+
+    There is nothing of observables unless the source is one.
+    """
     y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
     theta, moment = numbers[THETA], numbers[MOMENT]
     out = values[SCRATCH]
@@ -122,7 +125,6 @@ def probe(
         for j in range(n):
             moment[j] = numbers[T, lane] + theta[j] * numbers[H, lane]
         observe(n, moment, out[:size], spare, out[size:])
-    return out[source * n : (source + 1) * n]
 
 
 @inner
@@ -157,9 +159,10 @@ def locate(
         for j in range(n):
             theta[j] = low + width * ((j + 1) / n)
         theta[n - 1] = high
-        found = probe(n, lane, source, observe, p, numbers, vectors, values, spare)
+        probe(n, lane, source, observe, p, numbers, vectors, values, spare)
         for j in range(n):
-            if direction * (found[j] - threshold) >= 0.0 or j == n - 1:
+            found = values[SCRATCH, source * n + j]
+            if direction * (found - threshold) >= 0.0 or j == n - 1:
                 high = theta[j]
                 if j > 0:
                     low = theta[j - 1]
@@ -193,13 +196,13 @@ def peak(
         for j in range(n):
             theta[j] = low + spacing * j
         theta[n - 1] = high
-        found = probe(n, lane, source, observe, p, numbers, vectors, values, spare)
-        winner = 0
+        probe(n, lane, source, observe, p, numbers, vectors, values, spare)
+        winner, first = 0, source * n
         for j in range(1, n):
-            if sign * found[j] > sign * found[winner]:
+            if sign * values[SCRATCH, first + j] > sign * values[SCRATCH, first + winner]:
                 winner = j
         where = theta[winner]
-        best = found[winner]
+        best = values[SCRATCH, first + winner]
         low = theta[max(winner - 1, 0)]
         high = theta[min(winner + 1, n - 1)]
     return where, best
