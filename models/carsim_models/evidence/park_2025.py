@@ -27,7 +27,8 @@ from carsim.verification import Findings, check, near, within
 
 OTHER = Derived("run in nlmixr2lib's vignette Park_2025_cd19_cart_sle_qsp, rtol 1e-8")
 FIGURE = Cited("10.1111/cts.70146", "Figs 2 and S1, five patients, read by nlmixr2lib")
-FINE = Solver(rtol=1e-8)
+# A switch of the model falls inside a step of any solver: steps must be short.
+FINE = Solver(rtol=1e-10, atol_scale=1e-4)
 
 
 def treated(cells: Any, **options: Any) -> Any:
