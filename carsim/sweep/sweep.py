@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -99,6 +99,10 @@ class Sweep:
                     f"axis '{axis.path}' at {value!r}: the result would hold other variables than "
                     f"at the scenario's own value. Keep them side by side instead, under two names."
                 )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was worked out from the fields stays here: where the sweep arrives it follows again.
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @property
     def n_cells(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from carsim.design import Axis, Grid
 from carsim.errors import ScenarioError
 from carsim.metrics import Maximum, TimeAbove, ValueAt
 from carsim.model import Model
@@ -18,6 +19,7 @@ from carsim.population import Component, LogNormal, Mixture, Population
 from carsim.registry import load_model
 from carsim.scenario import Scenario, Solver, prepare, regular_times
 from carsim.scenario.encoding import decode, encode
+from carsim.sweep import Sweep
 from carsim.therapy import Dose, Infusion, Rule, SetParameter, Window
 
 MODEL: Model = load_model(str(Path(__file__).with_name("one_compartment.py")))
@@ -282,6 +284,9 @@ def test_description_says_what_is_simulated() -> None:
 def test_scenario_can_be_sent_to_a_worker() -> None:
     scenario = full()
     assert pickle.loads(pickle.dumps(scenario)) == scenario
+    sweep = Sweep(scenario, Grid([Axis("parameters.F", [0.5, 0.7])]))
+    assert sweep.keep.parts and sweep.dims == ("F", "patient")  # what it has worked out stays
+    assert pickle.loads(pickle.dumps(sweep)) == sweep
 
 
 # Preparing
