@@ -285,7 +285,8 @@ def test_scenario_can_be_sent_to_a_worker() -> None:
     scenario = full()
     assert pickle.loads(pickle.dumps(scenario)) == scenario
     sweep = Sweep(scenario, Grid([Axis("parameters.F", [0.5, 0.7])]))
-    assert sweep.keep.parts and sweep.dims == ("F", "patient")  # what it has worked out stays
+    assert sweep.keep.parts  # worked out, and stays here
+    assert sweep.dims == ("F", "patient")
     assert pickle.loads(pickle.dumps(sweep)) == sweep
 
 
