@@ -47,7 +47,7 @@ demo: $(VENV)/.base-$(VERSION)
 	$(BIN)/carsim report results/demo --overwrite
 
 test: $(VENV)/.test-$(VERSION)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.lint-$(VERSION)
 	$(BIN)/ruff format --check .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -10,9 +12,11 @@ import pytest
 
 # In CI the same cases are drawn every time, so that a failure there is the doing of the change; at
 # a desk new ones are drawn.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# What a draw costs depends on what else the machine does, and says nothing of the strategy.
+SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("desk", suppress_health_check=SLOW)
+hypothesis.settings.register_profile("ci", derandomize=True, suppress_health_check=SLOW)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 HERE = Path(__file__).resolve().parent
 ROOMS = ("unit", "order", "models", "verification", "fuzz")
@@ -37,6 +41,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from carsim.registry import list_models
 
         metafunc.parametrize("model_name", list_models())
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    """Close what a test has drawn, so that none pays for the figures of another."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")
