@@ -196,12 +196,10 @@ class Blocks:
         file.parent.mkdir(parents=True, exist_ok=True)
         # Under another name until it is whole: the command may be stopped at any time.
         unfinished = file.with_suffix(f".{os.getpid()}.part")
+        arrays: dict[str, Any] = {f"value:{name}": each for name, each in found.values.items()}
+        arrays |= {STATUS: found.status, STEPS: found.n_steps + found.n_rejected}
         with unfinished.open("wb") as stream:
-            np.savez(
-                stream,
-                **{f"value:{name}": values for name, values in found.values.items()},
-                **{STATUS: found.status, STEPS: found.n_steps + found.n_rejected},
-            )
+            np.savez(stream, **arrays)
         unfinished.replace(file)
 
     def finished(self, rtols: Sequence[float]) -> list[int]:
@@ -298,6 +296,7 @@ def compare(
     answers = yes_no(sweep, loose, strict)
     flips = {}
     numbers = {}
+    largest = 0.0
     for name, described in sweep.keep.numbers.items():
         one, other = loose[name], strict[name]
         if name in answers:
@@ -308,6 +307,7 @@ def compare(
         since = sweep.scenario.infusion if described.is_instant else 0.0
         one, other = (np.where(known, each - since, np.nan) for each in (one, other))
         moved = relative(quantiles(one), quantiles(other))
+        largest = max(largest, float(moved.max()))
         which, cell = np.unravel_index(int(np.argmax(moved)), moved.shape)
         errors = relative(one, other)[np.isfinite(one) | np.isfinite(other)]
         middle, high, most = (
@@ -321,7 +321,6 @@ def compare(
             "error_99": _number(high),
             "error_largest": _number(most),
         }
-    movements = [each["quantile_movement"] for each in numbers.values()]
     found: dict[str, Any] = {
         "patients": int(known.size),
         "compared": int(np.count_nonzero(known)),
@@ -330,7 +329,7 @@ def compare(
         "failed_at_both": int(np.count_nonzero(failed & failed_strict)),
         "steps": float(loose[f":{STEPS}"].mean()),
         "flips": sum(flips.values()),
-        "quantile_movement": None if None in movements else max(movements, default=0.0),
+        "quantile_movement": _number(largest),
         "yes_no": flips,
         "numbers": numbers,
     }
