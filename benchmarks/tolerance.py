@@ -350,13 +350,13 @@ def reasons(found: Mapping[str, Any]) -> list[str]:
     movement = found["quantile_movement"]
     why = []
     if found["compared"] < PATIENTS:
-        why.append(f"{found['compared']:,} patients compared, {PATIENTS:,} are needed")
+        why.append(f"patients compared: {found['compared']:,}; {PATIENTS:,} are needed")
     if not found["yes_no"]:
         why.append("there is no yes or no to compare")
     if found["flips"]:
-        why.append(f"{found['flips']:,} answers changed")
+        why.append(f"answers that changed: {found['flips']:,}")
     if apart:
-        why.append(f"{apart:,} patients failed at one of the two tolerances only")
+        why.append(f"patients that failed at one of the two tolerances only: {apart:,}")
     if movement is None:
         why.append("a quantile has moved from 0, or has no value at one of the two tolerances")
     elif movement > LARGEST_MOVEMENT:
