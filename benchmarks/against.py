@@ -100,14 +100,13 @@ def environment_of(checkout: Path, cache: str, place: Path) -> dict[str, str]:
 class Worker:
     """A process that measures in one checkout."""
 
-    def __init__(self, checkout: Path, environment: Mapping[str, str], core: int | None) -> None:
+    def __init__(self, checkout: Path, environment: Mapping[str, str], core: int) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-P", str(HERE / "benchmarks" / "worker.py")],
             cwd=checkout, env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
-        if core is not None:
-            os.sched_setaffinity(self.process.pid, {core})
+        os.sched_setaffinity(self.process.pid, {core})
         self.about = self._answer()
 
     def _answer(self) -> dict[str, Any]:
@@ -320,8 +319,7 @@ def main() -> None:
         if given.cold:
             cold((HERE, there), given.cold_rounds)
             return
-        can_pin = hasattr(os, "sched_setaffinity")
-        core = max(os.sched_getaffinity(0)) if can_pin else None
+        core = max(os.sched_getaffinity(0))
         say("starting a process in each checkout")
         workers = []
         try:
