@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -42,6 +43,23 @@ def test_what_is_no_checkout_is_refused_in_words(
 ) -> None:
     with pytest.raises(SystemExit, match=words), against.unpacked(given):
         pass
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(("--rounds", "0"), "not a whole number"), (("--row", "stif19"), "part of no row: stiff18")],
+)
+def test_bad_options_are_refused_in_words(
+    against: ModuleType,
+    options: tuple[str, str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["against", "HEAD", *options])
+    with pytest.raises(SystemExit, match="2"):
+        against.main()
+    assert words in capsys.readouterr().err
 
 
 def test_every_row_names_the_version_of_its_solver(repository: Path) -> None:

@@ -1,7 +1,7 @@
-"""A chain of pools beside an oscillator that sets the steps; made up for timing.
+"""A chain of pools that an oscillator drives up and down; made up for timing.
 
-The pools rest at one level, whatever it is: at 1 they are steady, at 1e-310 they have decayed into
-numbers that a processor may be slow with. The steps are the same, so that a step's cost compares.
+The pools swing about one level, whatever it is: at 1 they are ordinary, at 1e-310 they have decayed
+into numbers that a processor may be slow with, in every product of the equations and of the stages.
 """
 
 from carsim import Assumed, Model, Parameters, State, parameter, state
@@ -21,7 +21,7 @@ class Pools(State):
 
 
 class Rates(Parameters):
-    level: float = parameter(1.0, "1", "where the pools rest", MADE_UP)
+    level: float = parameter(1.0, "1", "about which the pools swing", MADE_UP)
     k: float = parameter(0.3, "1/day", "turnover of the pools", MADE_UP)
     w: float = parameter(1.0, "1/day", "turns of the oscillator", MADE_UP)
 
@@ -30,13 +30,13 @@ def rhs(t: float, y: Pools, p: Rates) -> Pools:
     return Pools(
         u=p.w * y.v,
         v=-p.w * y.u,
-        A=p.k * (p.level - y.A),
-        B=p.k * (y.A - y.B),
-        C=p.k * (y.B - y.C),
-        D=p.k * (y.C - y.D),
-        E=p.k * (y.D - y.E),
-        F=p.k * (y.E - y.F),
+        A=p.k * (p.level * (1 + 0.5 * y.u)) - p.k * y.A,
+        B=p.k * y.A - p.k * y.B,
+        C=p.k * y.B - p.k * y.C,
+        D=p.k * y.C - p.k * y.D,
+        E=p.k * y.D - p.k * y.E,
+        F=p.k * y.E - p.k * y.F,
     )
 
 
-MODEL = Model("beside_oscillator", rhs, Pools, Rates, time_unit="day")
+MODEL = Model("driven_pools", rhs, Pools, Rates, time_unit="day")
