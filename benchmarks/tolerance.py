@@ -5,9 +5,10 @@ endpoint's yes or no changes and how far numbers move. A looser rtol is allowed 
 300,000 patients changed no yes or no, none failed at one of the two tolerances only, and the 5,
 25, 50, 75 and 95 % quantiles of every number in every cell moved by at most 0.1 %.
 
-A block is the sweep of the config with a few patients in each cell, and a seed of its own: finished
-blocks are kept as files, so that the command goes on where it was stopped, and takes more patients
-onto those that it has. Blocks of another engine, model or config are not reused.
+A block is one cell of the config's sweep with a few hundred patients, and a seed of its own, so
+that no two cells share their patients. Finished blocks are kept as files: the command goes on where
+it was stopped, and takes more patients onto those that it has. Blocks of another engine, model or
+config are not reused.
 
 How a number is compared
     - A time counts from the infusion.
@@ -55,10 +56,10 @@ RTOLS = (1e-3, 1e-4, 1e-5)
 PATIENTS = 300_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LARGEST_MOVEMENT = 1e-3
-IN_A_BLOCK = 2000
-"""Trajectories of a block, about: what is lost when the command is stopped."""
-STATUS = "status"
-STEPS = "steps"
+IN_A_BLOCK = 480
+"""Patients of a block, at most: what is lost when the command is stopped."""
+STATUS, STEPS, CELL = ":status", ":steps", ":cell"
+"""Names among those of the numbers, which have no colon."""
 FOLDER = Path("results") / "tolerance"
 SUFFIX = ".tolerance.json"
 """The evidence for ``name.toml`` is ``name.tolerance.json`` beside it."""
@@ -142,27 +143,22 @@ class Blocks:
     threads: int | None = None
 
     @property
-    def per_cell(self) -> int:
-        """Patients of a block in each cell."""
-        most = -(-self.n_patients // self.sweep.n_cells)
-        return max(1, min(most, round(IN_A_BLOCK / self.sweep.n_cells)))
-
-    @property
-    def n_trajectories(self) -> int:
-        """Trajectories of a block."""
-        return self.per_cell * self.sweep.n_cells
+    def size(self) -> int:
+        """Patients of a block."""
+        return min(IN_A_BLOCK, -(-self.n_patients // self.sweep.n_cells))
 
     @property
     def numbers(self) -> range:
-        """Numbers of the blocks."""
-        return range(-(-self.n_patients // self.n_trajectories))
+        """Numbers of the blocks: all cells, then all cells again."""
+        in_all_cells = self.size * self.sweep.n_cells
+        return range(-(-self.n_patients // in_all_cells) * self.sweep.n_cells)
 
     @property
     def stamp(self) -> str:
         """Digest of what a file of a block depends on beside its number and its rtol."""
         scenario = self.sweep.scenario
         parts = [settings_of(self.sweep), scenario.model.hash, engine_digest(), __version__]
-        parts += [str(self.per_cell), str(scenario.population.seed)]  # type: ignore[union-attr]
+        parts += [str(self.size), str(scenario.population.seed)]  # type: ignore[union-attr]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
     def file(self, number: int, rtol: float) -> Path:
@@ -179,25 +175,26 @@ class Blocks:
         rtol : float
             Relative tolerance.
         report : callable, optional
-            Called with (trajectories done, trajectories of the block).
+            Called with (patients done, patients of the block).
         """
         file = self.file(number, rtol)
         if file.exists():
             return
         given = self.sweep.scenario
         seed = given.population.seed + number  # type: ignore[union-attr]
-        scenario = _with_patients(given, self.per_cell, seed)
+        scenario = _with_patients(given, self.size, seed)
         threads = given.solver.threads if self.threads is None else self.threads
         solver = dataclasses.replace(given.solver, rtol=rtol, threads=threads)
         sweep = dataclasses.replace(
             self.sweep, scenario=dataclasses.replace(scenario, solver=solver)
         )
-        found = compute_block(sweep, range(sweep.n_trajectories), report)
+        first = number % sweep.n_cells * self.size
+        found = compute_block(sweep, range(first, first + self.size), report)
         file.parent.mkdir(parents=True, exist_ok=True)
         # Under another name until it is whole: the command may be stopped at any time.
         unfinished = file.with_suffix(f".{os.getpid()}.part")
-        arrays: dict[str, Any] = {f"value:{name}": each for name, each in found.values.items()}
-        arrays |= {STATUS: found.status, STEPS: found.n_steps + found.n_rejected}
+        arrays: dict[str, Any] = {STATUS: found.status, STEPS: found.n_steps + found.n_rejected}
+        arrays |= found.values
         with unfinished.open("wb") as stream:
             np.savez(stream, **arrays)
         unfinished.replace(file)
@@ -207,15 +204,15 @@ class Blocks:
         return [n for n in self.numbers if all(self.file(n, rtol).exists() for rtol in rtols)]
 
     def read(self, numbers: Sequence[int], rtol: float) -> dict[str, NDArray[Any]]:
-        """Numbers of some blocks by name, each of shape (n_cells, patients)."""
-        shape = (self.sweep.n_cells, self.per_cell)
+        """Numbers of some blocks by name, and `STATUS`, `STEPS` and `CELL`, each one a patient."""
         parts: dict[str, list[NDArray[Any]]] = {}
         for number in numbers:
             with np.load(self.file(number, rtol)) as kept:
                 for name in kept.files:
-                    key = name.removeprefix("value:") if name not in (STATUS, STEPS) else f":{name}"
-                    parts.setdefault(key, []).append(kept[name].reshape(shape))
-        return {name: np.concatenate(each, axis=1) for name, each in parts.items()}
+                    parts.setdefault(name, []).append(kept[name])
+            cell = np.full(self.size, number % self.sweep.n_cells)
+            parts.setdefault(CELL, []).append(cell)
+        return {name: np.concatenate(each) for name, each in parts.items()}
 
 
 def relative(values: Array, strict: Array) -> Array:
@@ -233,19 +230,20 @@ def relative(values: Array, strict: Array) -> Array:
     return np.where(same, 0.0, np.where(missing | (strict == 0.0), math.inf, moved))
 
 
-def quantiles(values: Array) -> Array:
+def quantiles(values: Array, cells: NDArray[np.int64]) -> Array:
     """`QUANTILES` of each cell over the patients with a value, shape (quantiles, n_cells).
 
     Parameters
     ----------
-    values : float64 array, shape (n_cells, n_patients)
+    values : float64 array, shape (n,)
         NaN where a patient has none; a cell of such patients only has NaN.
+    cells : int64 array, shape (n,)
+        Cell of each patient.
     """
-    found = np.full((len(QUANTILES), len(values)), np.nan)
-    for cell, row in enumerate(values):
-        known = row[np.isfinite(row)]
-        if known.size:
-            found[:, cell] = np.quantile(known, QUANTILES)
+    found = np.full((len(QUANTILES), int(cells.max()) + 1), np.nan)
+    known = np.isfinite(values)
+    for cell in np.unique(cells[known]):
+        found[:, cell] = np.quantile(values[known & (cells == cell)], QUANTILES)
     return found
 
 
@@ -283,7 +281,7 @@ def compare(
     ----------
     sweep : Sweep
         Whose endpoints and metrics.
-    loose, strict : mapping of str to array, shape (n_cells, n_patients)
+    loose, strict : mapping of str to array, shape (n,)
         From `Blocks.read`.
 
     Returns
@@ -291,7 +289,7 @@ def compare(
     dict
         What the evidence says of a tolerance. An infinite movement is None.
     """
-    failed, failed_strict = loose[f":{STATUS}"] != 0, strict[f":{STATUS}"] != 0
+    failed, failed_strict = loose[STATUS] != 0, strict[STATUS] != 0
     known = ~(failed | failed_strict)
     answers = yes_no(sweep, loose, strict)
     flips = {}
@@ -306,7 +304,7 @@ def compare(
             continue
         since = sweep.scenario.infusion if described.is_instant else 0.0
         one, other = (np.where(known, each - since, np.nan) for each in (one, other))
-        moved = relative(quantiles(one), quantiles(other))
+        moved = relative(*(quantiles(each, strict[CELL]) for each in (one, other)))
         largest = max(largest, float(moved.max()))
         which, cell = np.unravel_index(int(np.argmax(moved)), moved.shape)
         errors = relative(one, other)[np.isfinite(one) | np.isfinite(other)]
@@ -327,7 +325,7 @@ def compare(
         "failed_at_this_only": int(np.count_nonzero(failed & ~failed_strict)),
         "failed_at_the_strict_only": int(np.count_nonzero(failed_strict & ~failed)),
         "failed_at_both": int(np.count_nonzero(failed & failed_strict)),
-        "steps": float(loose[f":{STEPS}"].mean()),
+        "steps": float(loose[STEPS].mean()),
         "flips": sum(flips.values()),
         "quantile_movement": _number(largest),
         "yes_no": flips,
@@ -502,18 +500,17 @@ def _compute(blocks: Blocks, rtols: Sequence[float]) -> None:
     """All blocks at all tolerances; an interrupt ends it, and what is finished is compared."""
     wanted = (REFERENCE, *rtols)
     numbers = blocks.numbers
-    size = blocks.n_trajectories
-    total = size * len(numbers) * len(wanted)
+    total = blocks.size * len(numbers) * len(wanted)
     there = len(blocks.finished(wanted))
-    words = f"{len(numbers)} blocks of {size:,} patients, {there} of them known"
+    words = f"{len(numbers)} blocks of {blocks.size:,} patients, {there} of them known"
     print(f"{words}; compiling", file=sys.stderr, flush=True)
     done = 0
     try:
-        with progress("trajectories", quiet=False) as report:
+        with progress("courses", quiet=False) as report:
             for number in numbers:
                 for rtol in wanted:
                     blocks.compute(number, rtol, counted_from(report, done, total))
-                    done += size
+                    done += blocks.size
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
 
