@@ -33,6 +33,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ class Blocks:
         in_all_cells = self.size * self.sweep.n_cells
         return range(-(-self.n_patients // in_all_cells) * self.sweep.n_cells)
 
-    @property
+    @cached_property
     def stamp(self) -> str:
         """Digest of what a file of a block depends on beside its number and its rtol."""
         scenario = self.sweep.scenario
