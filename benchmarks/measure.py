@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.metadata
 import json
 import os
 import statistics
@@ -106,7 +107,9 @@ def main() -> None:
     pin(options.core)
 
     from benchmarks.problem import Problem
+    from benchmarks.solvers import PACKAGES
 
+    version = importlib.metadata.version(PACKAGES[options.peer])
     problem = Problem.load(options.problem)
     solver = importlib.import_module(f"benchmarks.peers.{options.peer}").Solver(
         problem, options.method
@@ -120,7 +123,7 @@ def main() -> None:
             row = measure(solver, problem, rtol, options.rounds, options.round_seconds)
         except Exception as failure:  # a peer may raise anything; the next tolerance may work
             row = {"rtol": rtol, "failure": f"{type(failure).__name__}: {failure}"[:300]}
-        row["peak_rss_mb"] = peak_rss()
+        row |= {"peak_rss_mb": peak_rss(), "version": version}
         json.dump(row, sys.stdout)
         print(flush=True)
 

@@ -7,6 +7,17 @@ from dataclasses import dataclass
 CARSIM = "carsim"
 """The environment in which carsim itself is installed; SciPy runs in it too."""
 
+PACKAGES = {
+    "carsim_ensemble": "carsim",
+    "numbalsoda_loop": "numbalsoda",
+    "heyoka_batch": "heyoka",
+    "roadrunner_sbml": "libroadrunner",
+    "diffrax_vmap": "diffrax",
+    "cvode": "scikit-sundae",
+    "scipy_ivp": "scipy",
+}
+"""Package whose version a row names, by the script that calls it."""
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -25,7 +25,7 @@ def best(rows: list[dict[str, Any]], problem: str, solver: str) -> dict[str, Any
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """One line a solver, one column a problem."""
+    """One line a solver, with the version of its package, one column a problem."""
     problems = list(dict.fromkeys(row["problem"] for row in rows))
     sizes = {row["problem"]: row["n_states"] for row in rows}
     table: dict[str, list[str]] = {}
@@ -52,8 +52,10 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         table[solver] = cells
     heads = [f"{problem}, {sizes[problem]} states" for problem in problems]
     lines = [f"| solver | {' | '.join(heads)} |", "|---" * (len(problems) + 1) + "|"]
+    versions = {row["solver"]: row["version"] for row in rows if "version" in row}
     for solver in sorted(table, key=lambda s: -speed.get(s, 0.0)):
-        lines.append(f"| {solver} | {' | '.join(table[solver])} |")
+        label = f"{solver} ({versions[solver]})" if solver in versions else solver
+        lines.append(f"| {label} | {' | '.join(table[solver])} |")
     return "\n".join(lines)
 
 
