@@ -39,6 +39,10 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,
 }
 
+# Functions that only compiled ones call: a wrapper that turns Python's objects into arrays and
+# records takes longer to compile than most of them. Python must not call these functions.
+INSIDE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
 
 @functools.cache
 def engine_digest() -> str:
@@ -91,12 +95,19 @@ class _Cache(FunctionCache):
                 path.unlink(missing_ok=True)
 
 
-def is_cached(function: Callable[..., Any]) -> bool:
-    """Whether numba has compiled a function from the engine's sources as they are."""
+def is_missing(function: Callable[..., Any]) -> bool:
+    """Whether the cache lacks a function, compiled from the engine's sources as they are.
+
+    Where there is no place for a cache it lacks nothing: nobody can put anything there.
+    """
     try:
-        return _Cache(function).is_filled()
-    except Exception:  # unpickling garbage can raise anything
+        cache = _Cache(function)
+    except Exception:  # numba says so in several ways
         return False
+    try:
+        return not cache.is_filled()
+    except Exception:  # unpickling garbage can raise anything
+        return True
 
 
 def kernel(signature: Any, *, allocates: bool = False) -> Callable[[F], F]:
@@ -133,13 +144,16 @@ def kernel(signature: Any, *, allocates: bool = False) -> Callable[[F], F]:
 
 
 def inner(function: F) -> F:
-    """Compile a function into the driver that calls it; it has no cache file of its own."""
-    return numba.njit(**OPTIONS)(function)
+    """Compile a function into the driver that calls it; it has no cache file of its own.
+
+    Python cannot call it.
+    """
+    return numba.njit(**OPTIONS, **INSIDE)(function)
 
 
 def allocating(function: F) -> F:
     """Compile a function that makes arrays, into one that does so, too."""
-    return numba.njit(**{**OPTIONS, "_nrt": True})(function)
+    return numba.njit(**{**OPTIONS, "_nrt": True}, **INSIDE)(function)
 
 
 def instruction(generate: Callable[..., Any]) -> Any:
