@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 import numba
 from numba.core import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
@@ -39,9 +41,44 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,
 }
 
-# Functions that only compiled ones call: a wrapper that turns Python's objects into arrays and
+
+class _Linked(JITCodeLibrary):
+    """Code that is linked into that of its callers, and that is never made to run on its own.
+
+    Without it numba makes machine code of each function with all that it calls, which is half of
+    what its compiler does with them.
+    """
+
+    @property
+    def codegen(self) -> Any:
+        """Where numba would note the Python objects of a function that runs on its own."""
+        return _Nowhere
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class _Nowhere:
+    @staticmethod
+    def set_env(name: str, environment: Any) -> None:
+        """Note nothing: there is no machine code that would look."""
+
+
+class _Linking(Compiler):
+    """numba's compiler, for functions that only others call."""
+
+    def __init__(self, typing: Any, target: Any, library: Any, *arguments: Any) -> None:
+        super().__init__(typing, target, library or _Linked(target.codegen(), "inner"), *arguments)
+
+
+# For functions that only compiled ones call: a wrapper that turns Python's objects into arrays and
 # records takes longer to compile than most of them. Python must not call these functions.
-INSIDE: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+INSIDE: dict[str, Any] = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": _Linking,
+}
 
 
 @functools.cache
@@ -95,19 +132,21 @@ class _Cache(FunctionCache):
                 path.unlink(missing_ok=True)
 
 
-def is_missing(function: Callable[..., Any]) -> bool:
-    """Whether the cache lacks a function, compiled from the engine's sources as they are.
-
-    Where there is no place for a cache it lacks nothing: nobody can put anything there.
-    """
+def is_cached(function: Callable[..., Any]) -> bool:
+    """Whether numba has compiled a function from the engine's sources as they are."""
     try:
-        cache = _Cache(function)
-    except Exception:  # numba says so in several ways
-        return False
-    try:
-        return not cache.is_filled()
+        return _Cache(function).is_filled()
     except Exception:  # unpickling garbage can raise anything
-        return True
+        return False
+
+
+def can_be_cached(function: Callable[..., Any]) -> bool:
+    """Whether there is a place where numba keeps what it has compiled."""
+    try:
+        _Cache(function)
+    except RuntimeError:
+        return False
+    return True
 
 
 def kernel(signature: Any, *, allocates: bool = False) -> Callable[[F], F]:

@@ -78,7 +78,7 @@ class _First(ConcreteTemplate):
     that look at their arguments cost the others nothing.
     """
 
-    metadata: ClassVar = {"target": "cpu"}
+    metadata: ClassVar = {"target": "cpu"}  # type: ignore[misc]  # numba declares none
 
     def apply(self, args: Any, kws: Any) -> Any:
         return super().apply(args, kws) if PACK in args or MASK in args else None

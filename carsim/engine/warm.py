@@ -1,9 +1,9 @@
 """Compile the engine in other processes while this one compiles a model's kernels.
 
 Only the first run on a machine compiles anything. numba compiles one function at a time in a
-process, so threads would not do. The parts that a run needs and that are not compiled yet lie in a
-pipe, a byte each. Whoever has nothing to do takes the next one, this process too when it is done
-with the kernels, so that all are busy until nothing is left.
+process, so threads would not do. What a run needs and what is not compiled yet lies in a pipe, a
+byte for each portion. Whoever has nothing to do takes the next one, this process too when it is
+done with the kernels, so that all are busy until nothing is left.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ from typing import Any
 from carsim.engine.driver import drive
 from carsim.engine.follow import follow_reductions, follow_rules
 from carsim.engine.integrate import available_processors
-from carsim.engine.jit import is_missing
+from carsim.engine.jit import can_be_cached, is_cached
 from carsim.engine.step import step
 
-PARTS: tuple[tuple[str, Callable[..., Any]], ...] = (
-    ("carsim.engine.driving", drive),
-    ("carsim.engine.ruling", follow_rules),
-    ("carsim.engine.reducing", follow_reductions),
-    ("carsim.engine.compiled", step),
-)
-"""Modules that compile a part when they are imported, and what they compile; the longest first."""
+DRIVE, RULES, REDUCTIONS, STEP = 1, 2, 4, 8
 
-DRIVE, RULES, REDUCTIONS, STEP = range(len(PARTS))
+PARTS: dict[int, tuple[str, Callable[..., Any]]] = {
+    DRIVE: ("carsim.engine.driving", drive),
+    RULES: ("carsim.engine.ruling", follow_rules),
+    REDUCTIONS: ("carsim.engine.reducing", follow_reductions),
+    STEP: ("carsim.engine.compiled", step),
+}
+"""Modules that compile a part when they are imported, and the longest function that they compile.
+"""
+
+PORTIONS = (RULES | REDUCTIONS, DRIVE, STEP)
+"""What one process does, the longest first; rules and reductions have most functions in common."""
 
 _LOG = logging.getLogger("carsim")
 _telling = False
@@ -52,17 +56,20 @@ def compiling(*, rules: bool = False, reductions: bool = False) -> Iterator[None
         Whether the run has any.
     """
     global _telling
-    needed = [DRIVE, STEP, *([RULES] if rules else []), *([REDUCTIONS] if reductions else [])]
-    parts = [part for part in sorted(needed) if _is_missing(part)]
-    if not parts:
+    needed = DRIVE | STEP | (RULES if rules else 0) | (REDUCTIONS if reductions else 0)
+    missing = sum(part for part in PARTS if part & needed and _is_missing(part))
+    portions = [portion & missing for portion in PORTIONS if portion & missing]
+    if not portions:
         yield
         return
     tell("the engine, once on this machine; this takes up to a minute")
     _telling = True
-    queue = _queue(parts)
+    queue = _queue(portions)
     helpers: list[subprocess.Popen[bytes]] = []
     try:
-        for _ in range(min(len(parts), available_processors() - 1)):
+        # What others compile is found in the cache, or not at all.
+        most = available_processors() - 1 if can_be_cached(drive) else 0
+        for _ in range(min(len(portions), most)):
             helpers.extend(_helper(queue))
         yield
         _work(queue)
@@ -89,12 +96,12 @@ def tell(what: str) -> None:
 
 
 def help_out(queue: int) -> None:
-    """Compile parts until none is left, or until the process that asked for it is gone.
+    """Compile portions until none is left, or until the process that asked for it is gone.
 
     Parameters
     ----------
     queue : int
-        Descriptor of the pipe with the parts.
+        Descriptor of the pipe with the portions.
     """
     threading.Thread(target=_end_with_the_other, daemon=True).start()
     _work(queue)
@@ -102,13 +109,13 @@ def help_out(queue: int) -> None:
 
 def _is_missing(part: int) -> bool:
     module, function = PARTS[part]
-    return module not in sys.modules and is_missing(function)
+    return module not in sys.modules and not is_cached(function)
 
 
-def _queue(parts: list[int]) -> int:
-    """Descriptor of a pipe that gives each part to one reader, whichever process that is in."""
+def _queue(portions: list[int]) -> int:
+    """Descriptor of a pipe that gives each portion to one reader, whichever process that is in."""
     queue, entry = os.pipe()
-    os.write(entry, bytes(parts))
+    os.write(entry, bytes(portions))
     os.close(entry)
     return queue
 
@@ -137,7 +144,9 @@ def _helper(queue: int) -> list[subprocess.Popen[bytes]]:
 
 def _work(queue: int) -> None:
     while taken := os.read(queue, 1):
-        importlib.import_module(PARTS[taken[0]][0])
+        for part, (module, _) in PARTS.items():
+            if taken[0] & part:
+                importlib.import_module(module)
 
 
 def _end_with_the_other() -> None:
