@@ -8,13 +8,14 @@ so that a new model is one new file.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
+import importlib.machinery
 import importlib.util
 import pkgutil
 from pathlib import Path
 from types import ModuleType
 
 from carsim.errors import ModelError, unknown
+from carsim.installed import announced_modules
 from carsim.model import Model
 from carsim.model.files import failed, place_of, run_file
 
@@ -59,9 +60,8 @@ def load_model(name: str) -> Model:
     """
     if name.endswith(".py") or "/" in name or "\\" in name:
         return _model_in(run_file(Path(name).expanduser()), name)
-    installed = _installed()
-    if name in installed:
-        modules = installed[name]
+    modules = _offered(name)
+    if modules:
         if len(modules) > 1:
             raise ModelError(
                 f"model {name!r} is offered by {' and '.join(modules)}; load it by its full name."
@@ -70,7 +70,7 @@ def load_model(name: str) -> Model:
     if "." in name:
         return _model_in(_import(name), name)
     hint = " To load a file, give its path: './my_model.py'."
-    raise ModelError(unknown("model", name, sorted(installed), "carsim") + hint)
+    raise ModelError(unknown("model", name, list_models(), "carsim") + hint)
 
 
 def place_to_store(model: Model) -> dict[str, str]:
@@ -88,16 +88,15 @@ def place_to_store(model: Model) -> dict[str, str]:
         typed into a notebook is no file, and says so in the message.
     """
     place = place_of(model)
-    if place.get("module") in _installed().get(model.name, ()):
+    if place.get("module") in _offered(model.name):
         return {}
     return place or {"file": model.file}
 
 
 def announced(group: str) -> list[tuple[str, list[str]]]:
     """Packages that entry points of a group name, sorted, with the folders of their modules."""
-    packages = {point.module for point in importlib.metadata.entry_points(group=group)}
     found = []
-    for package in sorted(packages):
+    for package in announced_modules(group):
         try:
             spec = importlib.util.find_spec(package)
         except ModuleNotFoundError:
@@ -114,12 +113,27 @@ def announced(group: str) -> list[tuple[str, list[str]]]:
 def _installed() -> dict[str, list[str]]:
     """Model names and the modules that define them, over all announced packages."""
     found: dict[str, list[str]] = {}
-    evidence = {point.module for point in importlib.metadata.entry_points(group=EVIDENCE_GROUP)}
+    evidence = announced_modules(EVIDENCE_GROUP)
     for package, folders in announced(ENTRY_POINT_GROUP):
         for module in pkgutil.iter_modules(folders):
             name = f"{package}.{module.name}"
             if not module.name.startswith("_") and name not in evidence:
                 found.setdefault(module.name, []).append(name)
+    return found
+
+
+def _offered(name: str) -> list[str]:
+    """Modules that define an installed model, as in `_installed`, without listing all others."""
+    if not name or name.startswith("_") or "." in name:
+        return []
+    evidence = announced_modules(EVIDENCE_GROUP)
+    found = []
+    for package, folders in announced(ENTRY_POINT_GROUP):
+        module = f"{package}.{name}"
+        spec = importlib.machinery.PathFinder.find_spec(module, folders)
+        # A folder without '__init__.py' has no file of its own.
+        if spec is not None and spec.origin is not None and module not in evidence:
+            found.append(module)
     return found
 
 

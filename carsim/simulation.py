@@ -11,6 +11,7 @@ import numpy as np
 
 from carsim.dataset import assemble, describe_failure
 from carsim.endpoints import Endpoint
+from carsim.engine import warm
 from carsim.engine.integrate import LOG_CAPACITY, integrate
 from carsim.engine.plan import SAME_INSTANT, Rules, Trajectories
 from carsim.engine.status import Status
@@ -171,13 +172,15 @@ def solve(
     """
     solver = prepared.scenario.solver
     block = prepared.block(first, last)
-    trajectories = integrate(
-        compile_model(
+    with warm.compiling(rules=bool(prepared.rules), reductions=len(prepared.reductions.kind) > 0):
+        program = compile_model(
             prepared.model,
             driven=prepared.sources.driven,
             integrals=prepared.sources.integrals,
             readings=prepared.sources.readings,
-        ),
+        )
+    trajectories = integrate(
+        program,
         block.y0,
         block.p,
         prepared.scenario.start,

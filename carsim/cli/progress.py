@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,12 +30,25 @@ def progress(what: str, quiet: bool) -> Iterator[Callable[[int, int], None] | No
         To be called with how many are done and how many there are.
     """
     if quiet:
-        yield None
+        with _silence():
+            yield None
     elif sys.stderr.isatty():
         with _bar(what) as update:
             yield update
     else:
         yield _lines(what)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Not even the word that something is compiled."""
+    log = logging.getLogger("carsim")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 @contextmanager

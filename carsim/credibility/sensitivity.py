@@ -26,6 +26,7 @@ from carsim.credibility.schedule import (
     parameters_between,
 )
 from carsim.dataset import describe_failure
+from carsim.engine import warm
 from carsim.engine.integrate import integrate
 from carsim.engine.plan import Action, CourseKind, Save
 from carsim.engine.program import Program
@@ -348,7 +349,8 @@ class _Sensitivity:
             )
         moved = np.flatnonzero(start.parameters[good].any(axis=0))
         moving = tuple(model.parameter_names[j] for j in moved)
-        program = compile_sensitivities(model, moving, outputs, self.driven)
+        with warm.compiling():
+            program = compile_sensitivities(model, moving, outputs, self.driven)
         n_states = self.own + len(self.driven)
         layout = Layout(
             self.own,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.metadata
 import json
 from typing import Any
 
 from carsim._version import __version__
+from carsim.installed import version
 from carsim.model import Cited, Model
 from carsim.scenario import Scenario
 
@@ -23,7 +23,7 @@ def provenance(scenario: Scenario, title: str) -> dict[str, Any]:
         Words for the result.
     """
     model = scenario.model
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "xarray")}
+    versions = {name: version(name) for name in ("numpy", "numba", "xarray")}
     attributes = {
         "title": title,
         "carsim_version": __version__,

@@ -1,8 +1,7 @@
-"""The engine, compiled; importing this module compiles it, or finds it compiled."""
+"""Steps, and stand-ins for hooks, compiled; importing this module compiles them."""
 
 from __future__ import annotations
 
-from carsim.engine.driver import DRIVE, drive
 from carsim.engine.follow import (
     FOLLOW_REDUCTIONS,
     FOLLOW_RULES,
@@ -16,4 +15,3 @@ compiled_start = kernel(START)(start)
 compiled_step = kernel(STEP)(step)
 no_rules = kernel(FOLLOW_RULES)(ignore_rules)
 no_reductions = kernel(FOLLOW_REDUCTIONS)(ignore_reductions)
-compiled_drive = kernel(DRIVE, allocates=True)(drive)

@@ -6,13 +6,11 @@ import importlib
 import os
 import threading
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from carsim.engine import warm
 from carsim.engine.driver import SIZES
 from carsim.engine.layout import (
     AFTER,
@@ -218,10 +216,10 @@ def integrate(
         counters=np.zeros(8, dtype=np.int64),
     )
     written.ended[0] = Status.NOT_RUN
-    # On a cold cache these are compiled while another process compiles the rest.
+    # Compiled by now, or else here; `carsim.engine.warm` does that in several processes.
+    engine = importlib.import_module("carsim.engine.compiled")
     reduce = _reductions() if len(reductions.kind) else None
     rule = _rules_compiled() if len(rules) else None
-    engine = _engine()
     arguments = (
         np.array([sizes[name] for name in SIZES], dtype=np.int64),
         engine.compiled_start,
@@ -255,7 +253,7 @@ def integrate(
     )
     lanes_needed = -(-n // program.lanes)
     workers = max(1, min(threads or available_processors(), lanes_needed))
-    _run(engine.compiled_drive, workers, arguments, written.counters, n, progress, cancelled)
+    _run(_driver(), workers, arguments, written.counters, n, progress, cancelled)
     saved[written.ended[0] == Status.NOT_RUN] = np.nan
     return Trajectories(
         saved=np.moveaxis(saved, 2, 0),
@@ -316,9 +314,10 @@ def _rules(rules: Rules) -> IntArray:
     return table
 
 
-def _engine() -> ModuleType:
-    warm.finish()
-    return importlib.import_module("carsim.engine.compiled")
+def _driver() -> Callable[..., None]:
+    from carsim.engine.driving import compiled_drive
+
+    return compiled_drive
 
 
 def _reductions() -> Callable[..., None]:

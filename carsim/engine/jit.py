@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 import numba
 from numba.core import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
@@ -37,6 +39,45 @@ OPTIONS: dict[str, Any] = {
     # No reference counts: every view of an array would be counted, atomically, and the loop lives
     # on views. What allocates is compiled with them.
     "_nrt": False,
+}
+
+
+class _Linked(JITCodeLibrary):
+    """Code that is linked into that of its callers, and that is never made to run on its own.
+
+    Without it numba makes machine code of each function with all that it calls, which is half of
+    what its compiler does with them.
+    """
+
+    @property
+    def codegen(self) -> Any:
+        """Where numba would note the Python objects of a function that runs on its own."""
+        return _Nowhere
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class _Nowhere:
+    @staticmethod
+    def set_env(name: str, environment: Any) -> None:
+        """Note nothing: there is no machine code that would look."""
+
+
+class _Linking(Compiler):
+    """numba's compiler, for functions that only others call."""
+
+    def __init__(self, typing: Any, target: Any, library: Any, *arguments: Any) -> None:
+        super().__init__(typing, target, library or _Linked(target.codegen(), "inner"), *arguments)
+
+
+# For functions that only compiled ones call: a wrapper that turns Python's objects into arrays and
+# records takes longer to compile than most of them. Python must not call these functions.
+INSIDE: dict[str, Any] = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": _Linking,
 }
 
 
@@ -99,6 +140,15 @@ def is_cached(function: Callable[..., Any]) -> bool:
         return False
 
 
+def can_be_cached(function: Callable[..., Any]) -> bool:
+    """Whether there is a place where numba keeps what it has compiled."""
+    try:
+        _Cache(function)
+    except RuntimeError:
+        return False
+    return True
+
+
 def kernel(signature: Any, *, allocates: bool = False) -> Callable[[F], F]:
     """Compile a function for one explicit signature, as the whole engine is.
 
@@ -133,13 +183,16 @@ def kernel(signature: Any, *, allocates: bool = False) -> Callable[[F], F]:
 
 
 def inner(function: F) -> F:
-    """Compile a function into the driver that calls it; it has no cache file of its own."""
-    return numba.njit(**OPTIONS)(function)
+    """Compile a function into the driver that calls it; it has no cache file of its own.
+
+    Python cannot call it.
+    """
+    return numba.njit(**OPTIONS, **INSIDE)(function)
 
 
 def allocating(function: F) -> F:
     """Compile a function that makes arrays, into one that does so, too."""
-    return numba.njit(**{**OPTIONS, "_nrt": True})(function)
+    return numba.njit(**{**OPTIONS, "_nrt": True}, **INSIDE)(function)
 
 
 def instruction(generate: Callable[..., Any]) -> Any:

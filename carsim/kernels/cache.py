@@ -28,6 +28,17 @@ def cache_directory() -> Path:
     return Path(base) / f"carsim-{__version__}-{engine_digest()}-numba-{numba.__version__}"
 
 
+def is_kept(name: str) -> bool:
+    """Whether a generated module is in the cache, where it is compiled when it is first imported.
+
+    Parameters
+    ----------
+    name : str
+        File name without suffix.
+    """
+    return (cache_directory() / f"{name}.py").is_file()
+
+
 def load_generated(name: str, text: str) -> ModuleType:
     """Import a generated module, writing it to the cache when it is not there yet.
 

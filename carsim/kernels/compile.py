@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from carsim.engine import warm
 from carsim.engine.pack import WIDTH
 from carsim.engine.program import Program
-from carsim.kernels.cache import load_generated
+from carsim.kernels.cache import is_kept, load_generated
 from carsim.kernels.source import write_source
 from carsim.symbolic.roots import with_safe_roots
 from carsim.symbolic.sensitivity import trace_sensitivities
@@ -92,9 +92,10 @@ def compile_sensitivities(
 def _compiled(title: str, traced: Trace, lanes: int) -> Program:
     traced = with_safe_roots(with_switches(traced))
     source = write_source(traced, lanes)
-    warm.begin()
-    name = "".join(c if c.isalnum() else "_" for c in title)
-    module = load_generated(f"{name}_{source.digest}", source.text)
+    name = "".join(c if c.isalnum() else "_" for c in title) + f"_{source.digest}"
+    if not is_kept(name):
+        warm.tell(f"the equations of {title}, once on this machine; this takes some seconds")
+    module = load_generated(name, source.text)
     return Program(
         lanes=source.lanes,
         n_states=source.n_states,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import importlib.metadata
 import sys
 import sysconfig
 import textwrap
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from carsim.installed import announced_modules
 from carsim.model.records import RecordType
 
 __all__ = ["fingerprint", "is_library"]
@@ -199,8 +199,7 @@ def is_library(module: str, package: str) -> bool:
 @functools.cache
 def _packages_of_models() -> frozenset[str]:
     """Installed packages whose functions are read like those of a file."""
-    points = importlib.metadata.entry_points(group="carsim.models")
-    return frozenset(point.module.partition(".")[0] for point in points)
+    return frozenset(name.partition(".")[0] for name in announced_modules("carsim.models"))
 
 
 def _names(code: CodeType) -> list[str]:

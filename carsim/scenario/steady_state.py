@@ -20,6 +20,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from carsim.engine import warm
 from carsim.engine.integrate import integrate
 from carsim.engine.plan import Action, Courses, Reduction, Reductions, Stops
 from carsim.engine.program import Program
@@ -77,7 +78,8 @@ def solver(model: Model, y0: FloatArray) -> Solve:
     """
 
     def solve(period: Period) -> SteadyStates:
-        program = compile_model(model)
+        with warm.compiling(reductions=True):
+            program = compile_model(model)
         found = determined(model, program, period)
         values = np.zeros((len(y0), len(found)))
         growing = np.zeros(len(y0), dtype=np.bool_)
