@@ -174,8 +174,7 @@ def integrate(
         "rule_slots": rules.actions.n_slots,
     }
     # Not filled beforehand: for large ensembles that would cost as much as the integration.
-    # By patient and time first, so that what is known at one moment goes to one place in memory.
-    saved = np.empty((n, len(save.times), len(save.sources)))
+    saved = np.empty((n, len(save.sources), len(save.times)))
     capacity = log_capacity if sizes["dying"] or len(rules) else 0
     patients = Patients(
         y0=_floats(y0),
@@ -258,7 +257,7 @@ def integrate(
     _run(engine.compiled_drive, workers, arguments, written.counters, n, progress, cancelled)
     saved[written.ended[0] == Status.NOT_RUN] = np.nan
     return Trajectories(
-        saved=np.moveaxis(saved, 2, 0),
+        saved=np.moveaxis(saved, 1, 0),
         metrics=written.metrics,
         status=written.ended[0],
         n_steps=written.ended[1],

@@ -147,7 +147,7 @@ class Written(NamedTuple):
 
     Attributes
     ----------
-    saved : float64 array, flat, by patient, time and source
+    saved : float64 array, flat, by patient, source and time
     metrics : float64 array, shape (n_reductions, n_patients)
     ended : int64 array, shape (3, n_patients), status, steps, rejected steps
     final : float64 array, shape (n_patients, 1 + n_states), last time and state

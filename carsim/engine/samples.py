@@ -21,7 +21,7 @@ from carsim.engine.layout import (
     T,
     Y,
 )
-from carsim.engine.pack import WIDTH, load, store
+from carsim.engine.pack import WIDTH, element, load, select, store
 from carsim.engine.plan import FloatArray
 
 
@@ -77,6 +77,19 @@ def evaluate_inside(
 
 
 @inner
+def shorten(n: int, numbers: FloatArray, vectors: FloatArray) -> None:
+    """End the steps of which only a part counts there."""
+    y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
+    for lane in range(0, n, WIDTH):
+        x = load(numbers[PART], lane)
+        rest = 1.0 - x
+        for k in range(lane, len(y), n):
+            bulge = load(k1, k) + x * (load(k2, k) + x * load(k3, k))
+            there = rest * load(y, k) + x * (load(new, k) + rest * bulge)
+            store(new, k, select(x < 1.0, there, load(new, k)))
+
+
+@inner
 def sample_step(
     n: int,
     observe: Callable[..., None],
@@ -112,16 +125,21 @@ def probe(
     theta, moment = numbers[THETA], numbers[MOMENT]
     out = values[SCRATCH]
     size = len(y)
-    for i in range(size // n):
-        k = i * n + lane
-        for j in range(n):
-            x = theta[j]
-            bulge = k1[k] + x * (k2[k] + x * k3[k])
-            out[i * n + j] = (1.0 - x) * y[k] + x * (new[k] + (1.0 - x) * bulge)
-    if source * n >= size:
+    observed = source * n >= size
+    first, last = (0, size // n) if observed else (source, source + 1)
+    for j in range(0, n, WIDTH):
+        x = load(theta, j)
+        rest = 1.0 - x
+        for i in range(first, last):
+            k = i * n + lane
+            bulge = element(k1, k) + x * (element(k2, k) + x * element(k3, k))
+            value = rest * element(y, k) + x * (element(new, k) + rest * bulge)
+            store(out, i * n + j, value)
+    if observed:
         for i in range(len(p) // n):
-            for j in range(n):
-                spare[i * n + j] = p[i * n + lane]
+            value1 = element(p, i * n + lane)
+            for j in range(0, n, WIDTH):
+                store(spare, i * n + j, value1)
         for j in range(n):
             moment[j] = numbers[T, lane] + theta[j] * numbers[H, lane]
         observe(n, moment, out[:size], spare, out[size:])

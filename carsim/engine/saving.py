@@ -28,16 +28,20 @@ from carsim.engine.layout import (
     T,
     Y,
 )
-from carsim.engine.pack import element
+from carsim.engine.pack import WIDTH, element, load, select, store
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.samples import evaluate_inside
 
 
 @inner
-def save_nothing(saved: FloatArray, first: int, last: int) -> None:
+def save_nothing(
+    saved: FloatArray, patient: int, n_sources: int, n_times: int, first: int, last: int
+) -> None:
     """Write NaN at saved times that a patient never lived through."""
-    for place in range(first, last):
-        saved[place] = np.nan
+    for q in range(n_sources):
+        row = (patient * n_sources + q) * n_times
+        for place in range(row + first, row + last):
+            saved[place] = np.nan
 
 
 @inner
@@ -60,17 +64,32 @@ def save_states(
         if numbers[ACCEPTED, lane] == 0.0 or numbers[SAVE_TIME, lane] - t >= finish:
             continue
         position = flags[NEXT_SAVE, lane]
-        place = (flags[PATIENT, lane] * n_times + position) * n_sources
-        while position < n_times and save_time[position] - t < finish:
-            x = max(save_time[position] - t, 0.0) / h
+        last = position
+        while last < n_times and save_time[last] - t < finish:
+            last += 1
+        first = flags[PATIENT, lane] * n_sources * n_times
+        inverse = 1.0 / h
+        # Eight times at once. What that writes too much belongs to times of this patient that are
+        # still to come, and is written again.
+        while position < last and position + WIDTH <= n_times:
+            since = load(save_time, position) - t
+            x = select(since < 0.0, 0.0, since) * inverse
             rest = 1.0 - x
             for q in range(n_sources):
                 k = sources[q] * n + lane
                 bulge = element(k1, k) + x * (element(k2, k) + x * element(k3, k))
-                inner_value = element(new, k) + rest * bulge
-                saved[place + q] = rest * element(y, k) + x * inner_value
+                value = rest * element(y, k) + x * (element(new, k) + rest * bulge)
+                store(saved, first + q * n_times + position, value)
+            position = min(position + WIDTH, last)
+        while position < last:
+            x1 = max(save_time[position] - t, 0.0) * inverse
+            rest1 = 1.0 - x1
+            for q in range(n_sources):
+                k = sources[q] * n + lane
+                bulge1 = element(k1, k) + x1 * (element(k2, k) + x1 * element(k3, k))
+                value1 = rest1 * element(y, k) + x1 * (element(new, k) + rest1 * bulge1)
+                saved[first + q * n_times + position] = value1
             position += 1
-            place += n_sources
         flags[NEXT_SAVE, lane] = position
         numbers[SAVE_TIME, lane] = save_time[position] if position < n_times else np.inf
 
@@ -109,9 +128,9 @@ def save_values(
         for lane in range(n):
             if flags[DUE, lane] == 1:
                 position = flags[NEXT_SAVE, lane]
-                place = (flags[PATIENT, lane] * n_times + position) * n_sources
+                place = flags[PATIENT, lane] * n_sources * n_times + position
                 for q in range(n_sources):
-                    saved[place + q] = out[sources[q] * n + lane]
+                    saved[place + q * n_times] = out[sources[q] * n + lane]
                 position += 1
                 flags[NEXT_SAVE, lane] = position
                 numbers[SAVE_TIME, lane] = save_time[position] if position < n_times else np.inf
