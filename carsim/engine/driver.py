@@ -146,7 +146,6 @@ SIZES = (
     "max_steps",
     "implicit",
     "autonomous",
-    "infusing",
     "dying",
     "ruling",
     "watching",
@@ -170,7 +169,6 @@ SIZES = (
     _MOST,
     _IMPLICIT,
     _AUTONOMOUS,
-    _INFUSING,
     _DYING,
     _RULING,
     _WATCHING,
@@ -306,12 +304,13 @@ def _take_anew(n: int, numbers: FloatArray, flags: IntArray) -> None:
 
 
 @inner
-def _step_on(n: int, accepted: FloatArray, values: FloatArray) -> None:
+def _step_on(n: int, looked: IntArray, accepted: FloatArray, values: FloatArray) -> None:
     """What is right of this step is left of the next."""
     left, right = values[LEFT], values[RIGHT]
     for lane in range(0, n, WIDTH):
         taken = load(accepted, lane) > 0.0
-        for k in range(lane, len(left), n):
+        for q in range(len(looked)):
+            k = looked[q] * n + lane
             store(left, k, select(taken, load(right, k), load(left, k)))
 
 
@@ -341,6 +340,7 @@ def _drive(
     atol: FloatArray,
     floors: FloatArray,
     inclusive: IntArray,
+    looked: IntArray,
     patients: Patients,
     therapy: Therapy,
     wanted: Wanted,
@@ -363,7 +363,6 @@ def _drive(
     max_steps = sizes[_MOST]
     implicit = sizes[_IMPLICIT] != 0
     autonomous = sizes[_AUTONOMOUS] != 0
-    infusing = sizes[_INFUSING] != 0
     dying = sizes[_DYING] != 0
     ruling = sizes[_RULING] != 0
     watching = sizes[_WATCHING] != 0
@@ -373,6 +372,7 @@ def _drive(
     p, numbers, flags = lanes.p, lanes.numbers, lanes.flags
     vectors = lanes.vectors
     save_time, sources, saved = wanted.save_time, wanted.sources, written.saved
+    states = wanted.states
     first_mode = patients.parameters.shape[1] + 1
     times, steps_now, wishes, goals = numbers[T], numbers[H], numbers[WISH], numbers[GOAL]
     boundaries, ends, landings, anews = (
@@ -439,13 +439,13 @@ def _drive(
                         set_boundary(n, lane, therapy, lanes)
             if reducing and not watching:
                 # The first sample of the step; where rules are watched, settling has done it.
-                evaluate(n, observe, p, numbers, vectors, values[LEFT])
+                evaluate(n, states, observe, p, numbers, vectors, values[LEFT])
         starting = False
         if stale:
             for lane in range(n):
                 starting = starting or flags[FRESH, lane] == 1
             stale = False
-        start(n, order, infusing, starting, rhs, p, numbers, vectors, atol, rtol)
+        start(n, order, therapy.infused, starting, rhs, p, numbers, vectors, atol, rtol)
         if starting:
             for lane in range(n):
                 if flags[FRESH, lane] == 1:
@@ -468,7 +468,7 @@ def _drive(
             h = select(lands, room, wish)
             store(steps_now, lane, select(load(under_way, lane) > 0.0, h, 0.0))
         step(
-            n, order, implicit, autonomous, infusing, delicate, inverse_gamma, a, coupling,
+            n, order, implicit, autonomous, therapy.infused, delicate, inverse_gamma, a, coupling,
             weights, rhs, jacobian, time_derivative, factor, solve,
             p, numbers, flags, vectors, u, entries, factors, atol, rtol, floors,
         )  # fmt: skip
@@ -499,7 +499,7 @@ def _drive(
             for k in range(size):
                 before[k] = vectors[Y, k]
         if watching or reducing:
-            sample_step(n, observe, p, numbers, vectors, values)
+            sample_step(n, states, observe, p, numbers, vectors, values)
         if looking:
             rule(WATCH, n, 0, watching, observe, derive, therapy, lanes, log, values, spare)
         _take_anew(n, numbers, flags)
@@ -509,11 +509,11 @@ def _drive(
                 written,
             )  # fmt: skip
         if watching or reducing:
-            _step_on(n, numbers[ACCEPTED], values)
+            _step_on(n, looked, accepted, values)
         if due:
             if observing:
                 save_values(
-                    n, observe, save_time, sources, saved, p, numbers, flags, vectors,
+                    n, states, observe, save_time, sources, saved, p, numbers, flags, vectors,
                     values[SCRATCH],
                 )  # fmt: skip
             else:
@@ -600,7 +600,7 @@ def _drive(
         if not finishing:
             continue
         derive(n, p)
-        evaluate(n, observe, p, numbers, vectors, values[SCRATCH])
+        evaluate(n, states, observe, p, numbers, vectors, values[SCRATCH])
         for lane in range(n):
             patient = flags[PATIENT, lane]
             status = flags[STATUS, lane]
@@ -686,6 +686,7 @@ def drive(
     atol: FloatArray,
     floors: FloatArray,
     inclusive: IntArray,
+    looked: IntArray,
     patients: Patients,
     therapy: Therapy,
     wanted: Wanted,
@@ -722,6 +723,7 @@ def drive(
         atol,
         floors,
         inclusive,
+        looked,
         patients,
         therapy,
         wanted,
@@ -764,6 +766,7 @@ DRIVE = types.void(
     NUMBER,
     VECTOR,
     VECTOR,
+    INTEGERS,
     INTEGERS,
     PATIENTS,
     THERAPY,

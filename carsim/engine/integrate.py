@@ -6,6 +6,7 @@ import importlib
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +38,7 @@ from carsim.engine.layout import (
     VISITS,
 )
 from carsim.engine.plan import (
+    Action,
     CourseKind,
     Courses,
     FloatArray,
@@ -49,6 +51,7 @@ from carsim.engine.plan import (
 )
 from carsim.engine.program import Program
 from carsim.engine.records import Log, Patients, Schedule, Therapy, Wanted, Written
+from carsim.engine.searches import Searches, shared
 from carsim.engine.status import Status
 from carsim.engine.tableaus import METHODS
 from carsim.progress import Progress
@@ -144,16 +147,12 @@ def integrate(
     tableau = METHODS[method]
     lowest = _floats(np.full(program.n_states, -np.inf) if floors is None else floors)
     started = min(int(rules.limit.sum()), MOST_STARTED)
-    looked_at = {*rules.source[rules.watched != 0].tolist(), *reductions.source.tolist()}
-    kinked = any(
-        program.leaves[source - program.n_states]
-        for source in looked_at
-        if source >= program.n_states
-    )
+    searches = shared(reductions)
+    looked = _looked(program, stops, rules, save, searches)
     sizes = {
         "lanes": program.lanes,
         "n_states": program.n_states,
-        "n_values": program.n_states + program.n_observables + (program.n_leaves if kinked else 0),
+        "n_values": looked.n_values,
         "n_jacobian": program.n_jacobian,
         "n_factors": program.n_factors,
         "n_all_parameters": program.n_all_parameters,
@@ -162,11 +161,10 @@ def integrate(
         "max_steps": int(max_steps),
         "implicit": tableau.implicit,
         "autonomous": program.autonomous,
-        "infusing": bool(np.any(courses.kind == CourseKind.INPUT)),
         "dying": bool(np.any(lowest > 0.0)),
         "ruling": len(rules) > 0,
         "watching": bool(rules.watched.any()),
-        "reducing": len(reductions.kind) > 0,
+        "reducing": len(searches.kind) > 0,
         "pools": bool(np.any(lowest == 0.0)),
         "observing": bool(np.any(save.sources >= program.n_states)),
         "capturing": stops.n_slots + rules.actions.n_slots > 0,
@@ -181,7 +179,6 @@ def integrate(
         parameters=_floats(p),
         span=_floats(np.array([np.broadcast_to(start, (n,)), np.broadcast_to(stop, (n,))])),
     )
-    leaves = _leaves(program, kinked)
     therapy = Therapy(
         n_items=n_items,
         serial=_own(np.arange(n) if serial is None else np.asarray(serial, dtype=np.int64)),
@@ -195,14 +192,17 @@ def integrate(
         threshold=_floats(rules.threshold),
         visit_time=_floats(rules.visit_time),
         actions=_schedule(rules.actions),
-        leaves=leaves,
+        leaves=looked.leaves,
+        states=looked.states,
+        infused=np.unique(courses.target[courses.kind == CourseKind.INPUT]).astype(np.int64),
     )
     wanted = Wanted(
         save_time=_floats(save.times),
         sources=_own(save.sources),
-        kinds=_own(np.array([reductions.kind, reductions.source], dtype=np.int64)),
-        bounds=_floats(np.array([reductions.start, reductions.stop, reductions.threshold])),
-        leaves=leaves,
+        kinds=_own(np.array([searches.kind, searches.source], dtype=np.int64)),
+        bounds=_floats(np.array([searches.start, searches.stop, searches.threshold])),
+        leaves=looked.leaves,
+        states=looked.states,
     )
     log = Log(
         doses=np.zeros((n, n_items + len(rules)), dtype=np.int64),
@@ -211,14 +211,15 @@ def integrate(
     )
     written = Written(
         saved=saved.reshape(-1),
-        metrics=np.full((len(reductions.kind), n), np.nan),
+        metrics=np.full((2 * len(searches.kind), n), np.nan),
         ended=np.zeros((3, n), dtype=np.int64),
         final=np.full((n, 1 + program.n_states), np.nan),
         counters=np.zeros(8, dtype=np.int64),
     )
     written.ended[0] = Status.NOT_RUN
     # On a cold cache these are compiled while another process compiles the rest.
-    reduce = _reductions() if len(reductions.kind) else None
+    observe = program.observing(looked.observables) if looked.observables else None
+    reduce = _reductions() if len(searches.kind) else None
     rule = _rules_compiled() if len(rules) else None
     engine = _engine()
     arguments = (
@@ -231,7 +232,7 @@ def integrate(
         program.rhs,
         program.jacobian,
         program.time_derivative,
-        program.observe_all if kinked else program.observe,
+        observe or engine.no_observables,
         program.switch,
         program.factor,
         program.solve,
@@ -246,6 +247,7 @@ def integrate(
         _floats(atol) * float(atol_scale),
         lowest,
         np.array(program.inclusive, dtype=np.int64),
+        looked.sources,
         patients,
         therapy,
         wanted,
@@ -258,7 +260,7 @@ def integrate(
     saved[written.ended[0] == Status.NOT_RUN] = np.nan
     return Trajectories(
         saved=np.moveaxis(saved, 1, 0),
-        metrics=written.metrics,
+        metrics=written.metrics[searches.rows],
         status=written.ended[0],
         n_steps=written.ended[1],
         n_rejected=written.ended[2],
@@ -280,17 +282,54 @@ def _schedule(stops: Stops) -> Schedule:
     return Schedule(_own(stops.offsets), _own(table), _floats(np.array([stops.time, stops.value])))
 
 
-def _leaves(program: Program, kinked: bool) -> IntArray:
-    """Leaves of every source: where those of each begin, and behind that the sources they are.
+@dataclass(frozen=True)
+class _Looked:
+    """What is looked at of the courses.
 
-    None of any source unless one that is looked at between samples is `kinked`.
+    Attributes
+    ----------
+    observables : tuple of int
+        Observables, and leaves behind them, by number.
+    states, sources : int64 arrays
+        States, those included that the observables read; all sources.
+    leaves : int64 array
+        Leaves of every source: where those of each begin, and behind that the sources they are.
+        None of any source unless one that is looked at between samples has some.
+    n_values : int
+        Length of the value vector of a patient.
     """
-    of_sources: list[tuple[int, ...]] = [()] * program.n_states
-    of_sources += program.leaves if kinked else [()] * program.n_observables
-    of_sources += [()] * program.n_leaves
-    first = len(of_sources) + 1 + np.cumsum([0, *map(len, of_sources)])
-    found = [program.n_states + leaf for leaves in of_sources for leaf in leaves]
-    return np.concatenate([first, np.array(found, dtype=np.int64)]).astype(np.int64)
+
+    observables: tuple[int, ...]
+    states: IntArray
+    sources: IntArray
+    leaves: IntArray
+    n_values: int
+
+
+def _looked(
+    program: Program, stops: Stops, rules: Rules, save: Save, searches: Searches
+) -> _Looked:
+    between = {*rules.source[rules.watched != 0].tolist(), *searches.source.tolist()}
+    wanted = {*between, *rules.source.tolist(), *save.sources.tolist()} - {-1}
+    for schedule in (stops, rules.actions):
+        wanted |= set(schedule.factors[schedule.kind == Action.CAPTURE].tolist())
+    n_states = program.n_states
+    of_sources: list[tuple[int, ...]] = [()] * (n_states + program.n_observables + program.n_leaves)
+    for source in between:
+        if source >= n_states:
+            of_sources[source] = tuple(n_states + k for k in program.leaves[source - n_states])
+            wanted |= set(of_sources[source])
+    observables = tuple(sorted(source - n_states for source in wanted if source >= n_states))
+    read = {i for k in observables for i in program.reads[k]}
+    states = sorted({source for source in wanted if source < n_states} | read)
+    places = len(of_sources) + 1 + np.cumsum([0, *map(len, of_sources)])
+    return _Looked(
+        observables,
+        np.array(states, dtype=np.int64),
+        np.array([*states, *(n_states + k for k in observables)], dtype=np.int64),
+        np.concatenate([places, [leaf for one in of_sources for leaf in one]]).astype(np.int64),
+        n_states + (observables[-1] + 1 if observables else 0),
+    )
 
 
 def _rules(rules: Rules) -> IntArray:

@@ -83,7 +83,10 @@ ANEW = 30
 """1 when the step is taken anew, up to the boundary."""
 ASIDE = 31
 """1 for a lane that packs of lanes leave to a closer look."""
-N_NUMBERS = 32
+LOW = 32
+HIGH = 33
+"""The part of the step that lies in a reduction's window, as fractions of the step."""
+N_NUMBERS = 34
 
 # Whole numbers of the lanes, shape (N_FLAGS, lanes).
 PATIENT = 0

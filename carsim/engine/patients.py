@@ -91,7 +91,7 @@ def apply_stops(
     while row < last and stops.numbers[TIME, row] <= now:
         if not is_discontinued(n, lane, stops.table[ITEM, row], therapy, lanes):
             if stops.table[KIND, row] == _CAPTURE:
-                capture(n, lane, row, SCHEDULED, stops, observe, derive, lanes, scratch)
+                capture(n, lane, row, SCHEDULED, stops, observe, derive, therapy, lanes, scratch)
             else:
                 act(n, lane, row, SCHEDULED, stops, therapy, lanes)
             count(n, lane, row, stops, lanes, log)

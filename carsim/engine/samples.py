@@ -22,23 +22,26 @@ from carsim.engine.layout import (
     Y,
 )
 from carsim.engine.pack import WIDTH, element, load, select, store
-from carsim.engine.plan import FloatArray
+from carsim.engine.plan import FloatArray, IntArray
 
 
 @inner
 def evaluate(
     n: int,
+    states: IntArray,
     observe: Callable[..., None],
     p: FloatArray,
     numbers: FloatArray,
     vectors: FloatArray,
     out: FloatArray,
 ) -> None:
-    """The value vector at the start of the step."""
+    """The value vector at the start of the step: of states those that are looked at."""
     y = vectors[Y]
     size = len(y)
-    for k in range(0, size, WIDTH):
-        store(out, k, load(y, k))
+    for q in range(len(states)):
+        first = states[q] * n
+        for k in range(first, first + n, WIDTH):
+            store(out, k, load(y, k))
     if len(out) > size:
         observe(n, numbers[T], y, p, out[size:])
 
@@ -54,25 +57,30 @@ def finish_of(lane: int, numbers: FloatArray) -> float:
 @inner
 def evaluate_inside(
     n: int,
+    states: IntArray,
     observe: Callable[..., None],
     p: FloatArray,
     numbers: FloatArray,
     vectors: FloatArray,
     out: FloatArray,
 ) -> None:
-    """The value vector at the fraction ``numbers[THETA]`` of each lane's step; exact at 0 and 1."""
+    """The value vector at the fraction ``numbers[THETA]`` of each lane's step; exact at 0 and 1.
+
+    Of states those that are looked at.
+    """
     y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
     theta, moment, t, h = numbers[THETA], numbers[MOMENT], numbers[T], numbers[H]
     size = len(y)
     for lane in range(0, n, WIDTH):
         x = load(theta, lane)
         rest = 1.0 - x
-        for k in range(lane, size, n):
+        for q in range(len(states)):
+            k = states[q] * n + lane
             bulge = load(k1, k) + x * (load(k2, k) + x * load(k3, k))
             store(out, k, rest * load(y, k) + x * (load(new, k) + rest * bulge))
     if len(out) > size:
-        for lane in range(n):
-            moment[lane] = t[lane] + theta[lane] * h[lane]
+        for lane in range(0, n, WIDTH):
+            store(moment, lane, load(t, lane) + load(theta, lane) * load(h, lane))
         observe(n, moment, out[:size], p, out[size:])
 
 
@@ -92,6 +100,7 @@ def shorten(n: int, numbers: FloatArray, vectors: FloatArray) -> None:
 @inner
 def sample_step(
     n: int,
+    states: IntArray,
     observe: Callable[..., None],
     p: FloatArray,
     numbers: FloatArray,
@@ -100,9 +109,10 @@ def sample_step(
 ) -> None:
     """Fill the sampled value vectors but the first, which is known from the step before."""
     for s in range(1, SAMPLES):
-        for lane in range(n):
-            numbers[THETA, lane] = numbers[PART, lane] * (s / (SAMPLES - 1))
-        evaluate_inside(n, observe, p, numbers, vectors, values[s])
+        share = s / (SAMPLES - 1)
+        for lane in range(0, n, WIDTH):
+            store(numbers[THETA], lane, load(numbers[PART], lane) * share)
+        evaluate_inside(n, states, observe, p, numbers, vectors, values[s])
 
 
 @inner

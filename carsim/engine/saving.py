@@ -97,6 +97,7 @@ def save_states(
 @inner
 def save_values(
     n: int,
+    states: IntArray,
     observe: Callable[..., None],
     save_time: FloatArray,
     sources: IntArray,
@@ -124,7 +125,7 @@ def save_values(
             wanted = wanted or inside
         if not wanted:
             return
-        evaluate_inside(n, observe, p, numbers, vectors, out)
+        evaluate_inside(n, states, observe, p, numbers, vectors, out)
         for lane in range(n):
             if flags[DUE, lane] == 1:
                 position = flags[NEXT_SAVE, lane]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from carsim.engine import warm
 from carsim.engine.pack import WIDTH
-from carsim.engine.program import Program
+from carsim.engine.program import Kernel, Program
 from carsim.kernels.cache import load_generated
-from carsim.kernels.source import write_source
+from carsim.kernels.source import digest_of, write_source
 from carsim.symbolic.roots import with_safe_roots
 from carsim.symbolic.sensitivity import trace_sensitivities
 from carsim.symbolic.switches import with_switches
@@ -95,6 +95,13 @@ def _compiled(title: str, traced: Trace, lanes: int) -> Program:
     warm.begin()
     name = "".join(c if c.isalnum() else "_" for c in title)
     module = load_generated(f"{name}_{source.digest}", source.text)
+
+    @lru_cache(maxsize=64)
+    def observing(numbers: tuple[int, ...]) -> Kernel:
+        text = source.observing(numbers)
+        observe: Kernel = load_generated(f"{name}_{digest_of(text)}", text).observe
+        return observe
+
     return Program(
         lanes=source.lanes,
         n_states=source.n_states,
@@ -106,14 +113,14 @@ def _compiled(title: str, traced: Trace, lanes: int) -> Program:
         n_factors=source.n_factors,
         autonomous=source.autonomous,
         leaves=source.leaves,
+        reads=source.reads,
         inclusive=tuple(switch.inclusive for switch in traced.switches),
         jacobian_positions=source.jacobian_positions,
         derive=module.derive,
         rhs=module.rhs,
         jacobian=module.jacobian,
         time_derivative=module.time_derivative,
-        observe=module.observe,
-        observe_all=module.observe_all if source.n_leaves else module.observe,
+        observing=observing,
         switch=module.switch,
         factor=module.factor,
         solve=module.solve,
