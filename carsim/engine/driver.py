@@ -119,7 +119,7 @@ from carsim.engine.records import (
     Written,
 )
 from carsim.engine.samples import evaluate, finish_of, sample_step, shorten
-from carsim.engine.saving import save_nothing, save_states, save_values
+from carsim.engine.saving import save_inside, save_nothing
 from carsim.engine.status import Status
 from carsim.engine.step import START, STEP
 from carsim.engine.subnormals import exchange_flags
@@ -511,13 +511,10 @@ def _drive(
         if watching or reducing:
             _step_on(n, looked, accepted, values)
         if due:
-            if observing:
-                save_values(
-                    n, states, observe, save_time, sources, saved, p, numbers, flags, vectors,
-                    values[SCRATCH],
-                )  # fmt: skip
-            else:
-                save_states(n, save_time, sources, saved, numbers, flags, vectors)
+            save_inside(
+                n, states, observing, observe, save_time, sources, saved, p, numbers, flags,
+                vectors, values[SCRATCH],
+            )  # fmt: skip
 
         arrived = nowhere()
         for lane in range(0, n, WIDTH):
