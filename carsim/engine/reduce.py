@@ -221,7 +221,8 @@ def reduce_step(
         start = bounds[START, r]
         stop = bounds[STOP, r]
         threshold = bounds[THRESHOLD, r]
-        first, last = start + instant(start), stop - instant(stop)
+        first = start + instant(start) if start > -np.inf else start
+        last = stop - instant(stop) if stop < np.inf else stop
         if not (known_start == start and known_stop == stop):
             known_start = start
             known_stop = stop

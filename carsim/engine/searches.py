@@ -42,7 +42,13 @@ def shared(reductions: Reductions) -> Searches:
     for k in range(len(reductions.kind)):
         kind = Reduction(reductions.kind[k])
         compared = kind in (Reduction.FIRST_ABOVE, Reduction.FIRST_BELOW, Reduction.TIME_ABOVE)
-        window = (float(reductions.start[k]), float(reductions.stop[k]))
+        start, stop = float(reductions.start[k]), float(reductions.stop[k])
+        # Single values have a time instead of a window.
+        if kind == Reduction.VALUE_AT:
+            stop = start
+        elif kind == Reduction.LAST:
+            start = stop
+        window = (start, stop)
         threshold = float(reductions.threshold[k]) if compared else 0.0
         keys.append((*window, _RECORDS.get(kind, kind), int(reductions.source[k]), threshold))
     unique = sorted(set(keys))
