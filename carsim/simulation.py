@@ -13,6 +13,7 @@ from carsim.dataset import assemble, describe_failure
 from carsim.endpoints import Endpoint
 from carsim.engine import warm
 from carsim.engine.integrate import LOG_CAPACITY, integrate
+from carsim.engine.looked import looked_at
 from carsim.engine.plan import SAME_INSTANT, Rules, Trajectories
 from carsim.engine.status import Status
 from carsim.errors import ScenarioError, SolverError
@@ -179,6 +180,11 @@ def solve(
             integrals=prepared.sources.integrals,
             readings=prepared.sources.readings,
         )
+        looked = looked_at(
+            program, block.therapy.stops, block.therapy.rules, prepared.save, prepared.reductions
+        )
+        if looked.observables:
+            program.observing(looked.observables)
     trajectories = integrate(
         program,
         block.y0,

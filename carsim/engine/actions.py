@@ -106,12 +106,13 @@ def capture(
     schedule: Schedule,
     observe: Callable[..., None],
     derive: Callable[..., None],
+    therapy: Therapy,
     lanes: Lanes,
     scratch: FloatArray,
 ) -> None:
     """Keep what a row reads. A parameter may have changed at this very instant."""
     derive(n, lanes.p)
-    evaluate(n, observe, lanes.p, lanes.numbers, lanes.vectors, scratch)
+    evaluate(n, therapy.states, observe, lanes.p, lanes.numbers, lanes.vectors, scratch)
     slot = schedule.table[INDEX, row]
     value = scratch[schedule.table[SLOT, row] * n + lane]
     if place == SCHEDULED:

@@ -26,7 +26,7 @@ from carsim.engine.layout import (
     Y,
 )
 from carsim.engine.pack import WIDTH, load, magnitude, repeat, select, square_root, store
-from carsim.engine.plan import FloatArray
+from carsim.engine.plan import FloatArray, IntArray
 
 SAFETY = 0.9
 LEAST = 0.2
@@ -102,10 +102,19 @@ def growth(n: int, order: int, numbers: FloatArray) -> None:
 
 
 @inner
+def add_inputs(n: int, infused: IntArray, inputs: FloatArray, out: FloatArray) -> None:
+    """Add what runs in to the derivatives of the states that any infusion enters."""
+    for q in range(len(infused)):
+        first = infused[q] * n
+        for k in range(first, first + n, WIDTH):
+            store(out, k, load(out, k) + load(inputs, k))
+
+
+@inner
 def first_step(
     n: int,
     order: int,
-    infusing: bool,
+    infused: IntArray,
     rhs: Callable[..., None],
     p: FloatArray,
     numbers: FloatArray,
@@ -151,10 +160,7 @@ def first_step(
             k = i * n + lane
             store(stage, k, load(y, k) + h * load(f, k))
     rhs(n, stage_time, stage, p, stage_f)
-    if infusing:
-        inputs = vectors[INPUTS]
-        for k in range(0, len(stage_f), WIDTH):
-            store(stage_f, k, load(stage_f, k) + load(inputs, k))
+    add_inputs(n, infused, vectors[INPUTS], stage_f)
     for lane in range(0, n, WIDTH):
         h = load(out, lane)
         d1 = repeat(0.0)

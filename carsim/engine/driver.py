@@ -96,13 +96,12 @@ from carsim.engine.layout import (
     SMALLEST,
     STATUS,
     STEPS,
-    THETA,
     WISH,
     H,
     T,
     Y,
 )
-from carsim.engine.pack import WIDTH, load, select, store
+from carsim.engine.pack import WIDTH, load, magnitude, nowhere, select, some, store
 from carsim.engine.patients import UNDER_WAY, apply_stops, load_patient, set_boundary
 from carsim.engine.plan import FloatArray, IntArray
 from carsim.engine.pools import clip_to_zero, refuse_negative
@@ -119,10 +118,11 @@ from carsim.engine.records import (
     Wanted,
     Written,
 )
-from carsim.engine.samples import evaluate, evaluate_inside, finish_of, sample_step
-from carsim.engine.saving import save_nothing, save_states, save_values
+from carsim.engine.samples import evaluate, finish_of, sample_step, shorten
+from carsim.engine.saving import save_inside, save_nothing
 from carsim.engine.status import Status
 from carsim.engine.step import START, STEP
+from carsim.engine.subnormals import exchange_flags
 from carsim.engine.switches import set_modes
 
 _SUCCESS = int(Status.SUCCESS)
@@ -146,7 +146,6 @@ SIZES = (
     "max_steps",
     "implicit",
     "autonomous",
-    "infusing",
     "dying",
     "ruling",
     "watching",
@@ -170,7 +169,6 @@ SIZES = (
     _MOST,
     _IMPLICIT,
     _AUTONOMOUS,
-    _INFUSING,
     _DYING,
     _RULING,
     _WATCHING,
@@ -184,17 +182,34 @@ SIZES = (
 
 
 @allocating
+def _room(rows: int, columns: int) -> FloatArray:
+    """Zeros from the beginning of a line of the cache on, so that no pack lies on two of them."""
+    whole = np.zeros(rows * columns + WIDTH)
+    skip = (-(whole.ctypes.data >> 3)) & (WIDTH - 1)
+    return whole[skip : skip + rows * columns].reshape(rows, columns)
+
+
+@allocating
+def _row(columns: int) -> FloatArray:
+    """The same, flat."""
+    whole = np.zeros(columns + WIDTH)
+    skip = (-(whole.ctypes.data >> 3)) & (WIDTH - 1)
+    return whole[skip : skip + columns]
+
+
+@allocating
 def _make_lanes(sizes: IntArray, n_parameters: int, atol_scale: float, therapy: Therapy) -> Lanes:
     """Make room for the patients in the lanes of one thread."""
     n = sizes[_LANES]
-    p = np.ones(sizes[_N_ALL_PARAMETERS] * n)
+    p = _row(sizes[_N_ALL_PARAMETERS] * n)
+    p[:] = 1.0
     p[n_parameters * n : (n_parameters + 1) * n] = atol_scale
     return Lanes(
         p,
         np.ones(n_parameters * n),
-        np.zeros((N_NUMBERS, n)),
+        _room(N_NUMBERS, n),
         np.zeros((N_FLAGS, n), dtype=np.int64),
-        np.zeros((N_VECTORS, sizes[_N_STATES] * n)),
+        _room(N_VECTORS, sizes[_N_STATES] * n),
         np.zeros((therapy.courses.shape[1] + therapy.n_items) * n),
         np.zeros((N_RECALL, (therapy.rules.shape[1] - 1) * n)),
         np.full((N_STARTED + sizes[_RULE_SLOTS], sizes[_STARTED] * n), FREE),
@@ -208,29 +223,38 @@ def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> bool
 
     True if the equations of a patient gave a value that is not finite, or infinite slopes.
     """
-    accepted, running = numbers[ACCEPTED], numbers[RUNNING]
-    trouble = 0.0
-    for lane in range(n):
-        ok = accepted[lane]
-        failed = running[lane] - ok
-        numbers[OLD_WISH, lane] = numbers[WISH, lane]
-        numbers[OLD_PREVIOUS, lane] = numbers[PREVIOUS, lane]
-        numbers[OLD_CAP, lane] = numbers[CAP, lane]
-        numbers[WISH, lane] = numbers[H, lane] * numbers[FACTOR, lane]
-        error = numbers[ERROR, lane]
-        error = error if error > 1e-2 else 1e-2
-        numbers[PREVIOUS, lane] = error if ok > 0.0 else numbers[PREVIOUS, lane]
-        numbers[CAP, lane] = MOST if ok > 0.0 else 1.0
-        numbers[STEPS, lane] += ok
-        numbers[REJECTED, lane] += failed
-        numbers[PART, lane] = 1.0
-        trouble += failed
-        taken = numbers[STEPS, lane] + numbers[REJECTED, lane]
-        trouble += 1.0 if taken >= max_steps else 0.0
-        short = numbers[WISH, lane] <= RESOLUTION * abs(numbers[T, lane])
-        trouble += running[lane] if short else 0.0
+    accepted, running, wish, h = numbers[ACCEPTED], numbers[RUNNING], numbers[WISH], numbers[H]
+    old_wish, old_previous, old_cap = numbers[OLD_WISH], numbers[OLD_PREVIOUS], numbers[OLD_CAP]
+    previous, cap, factor, errors = (
+        numbers[PREVIOUS],
+        numbers[CAP],
+        numbers[FACTOR],
+        numbers[ERROR],
+    )
+    steps, rejected, part, t = numbers[STEPS], numbers[REJECTED], numbers[PART], numbers[T]
+    most = float(max_steps)
+    trouble = nowhere()
+    for lane in range(0, n, WIDTH):
+        ok, under_way = load(accepted, lane), load(running, lane)
+        failed = under_way - ok
+        store(old_wish, lane, load(wish, lane))
+        store(old_previous, lane, load(previous, lane))
+        store(old_cap, lane, load(cap, lane))
+        next_wish = load(h, lane) * load(factor, lane)
+        store(wish, lane, next_wish)
+        error = load(errors, lane)
+        error = select(error > 1e-2, error, 1e-2)
+        store(previous, lane, select(ok > 0.0, error, load(previous, lane)))
+        store(cap, lane, select(ok > 0.0, MOST, 1.0))
+        taken, refused = load(steps, lane) + ok, load(rejected, lane) + failed
+        store(steps, lane, taken)
+        store(rejected, lane, refused)
+        store(part, lane, 1.0)
+        spent = taken + refused >= most
+        short = next_wish <= RESOLUTION * magnitude(load(t, lane))
+        trouble = trouble | (failed > 0.0) | ((spent | short) & (under_way > 0.0))
     delicate = False
-    if trouble == 0.0:
+    if not some(trouble):
         return delicate
     for lane in range(n):
         if running[lane] == 0.0:
@@ -253,11 +277,21 @@ def _judge(n: int, max_steps: int, numbers: FloatArray, flags: IntArray) -> bool
 @inner
 def _take_anew(n: int, numbers: FloatArray, flags: IntArray) -> None:
     """Undo accepted steps that pass a stop, or a time at which a rule acts."""
+    accepted, sites, landing = numbers[ACCEPTED], numbers[SITE], numbers[LANDING]
+    part, goal, t, h = numbers[PART], numbers[GOAL], numbers[T], numbers[H]
+    passed = nowhere()
+    for lane in range(0, n, WIDTH):
+        share = load(part, lane)
+        whole = (load(landing, lane) > 0.0) & (share >= 1.0)
+        finish = select(whole, load(goal, lane), load(t, lane) + share * load(h, lane))
+        passed = passed | ((load(accepted, lane) > 0.0) & (load(sites, lane) < finish))
+    if not some(passed):
+        return
     for lane in range(n):
         site = numbers[SITE, lane]
         if numbers[ACCEPTED, lane] == 0.0 or site >= finish_of(lane, numbers):
             continue
-        flags[ANEW, lane] = 1
+        numbers[ANEW, lane] = 1.0
         numbers[BOUNDARY, lane] = site
         numbers[ACCEPTED, lane] = 0.0
         numbers[PART, lane] = 1.0
@@ -270,12 +304,13 @@ def _take_anew(n: int, numbers: FloatArray, flags: IntArray) -> None:
 
 
 @inner
-def _step_on(n: int, accepted: FloatArray, values: FloatArray) -> None:
+def _step_on(n: int, looked: IntArray, accepted: FloatArray, values: FloatArray) -> None:
     """What is right of this step is left of the next."""
     left, right = values[LEFT], values[RIGHT]
     for lane in range(0, n, WIDTH):
         taken = load(accepted, lane) > 0.0
-        for k in range(lane, len(left), n):
+        for q in range(len(looked)):
+            k = looked[q] * n + lane
             store(left, k, select(taken, load(right, k), load(left, k)))
 
 
@@ -305,6 +340,7 @@ def _drive(
     atol: FloatArray,
     floors: FloatArray,
     inclusive: IntArray,
+    looked: IntArray,
     patients: Patients,
     therapy: Therapy,
     wanted: Wanted,
@@ -327,7 +363,6 @@ def _drive(
     max_steps = sizes[_MOST]
     implicit = sizes[_IMPLICIT] != 0
     autonomous = sizes[_AUTONOMOUS] != 0
-    infusing = sizes[_INFUSING] != 0
     dying = sizes[_DYING] != 0
     ruling = sizes[_RULING] != 0
     watching = sizes[_WATCHING] != 0
@@ -337,7 +372,17 @@ def _drive(
     p, numbers, flags = lanes.p, lanes.numbers, lanes.flags
     vectors = lanes.vectors
     save_time, sources, saved = wanted.save_time, wanted.sources, written.saved
+    states = wanted.states
     first_mode = patients.parameters.shape[1] + 1
+    times, steps_now, wishes, goals = numbers[T], numbers[H], numbers[WISH], numbers[GOAL]
+    boundaries, ends, landings, anews = (
+        numbers[BOUNDARY],
+        numbers[END],
+        numbers[LANDING],
+        numbers[ANEW],
+    )
+    under_way, accepted, parts = numbers[RUNNING], numbers[ACCEPTED], numbers[PART]
+    save_times, visits, sites = numbers[SAVE_TIME], numbers[NEXT_VISIT], numbers[SITE]
 
     alive = 0
     delicate = False
@@ -394,13 +439,13 @@ def _drive(
                         set_boundary(n, lane, therapy, lanes)
             if reducing and not watching:
                 # The first sample of the step; where rules are watched, settling has done it.
-                evaluate(n, observe, p, numbers, vectors, values[LEFT])
+                evaluate(n, states, observe, p, numbers, vectors, values[LEFT])
         starting = False
         if stale:
             for lane in range(n):
                 starting = starting or flags[FRESH, lane] == 1
             stale = False
-        start(n, order, infusing, starting, rhs, p, numbers, vectors, atol, rtol)
+        start(n, order, therapy.infused, starting, rhs, p, numbers, vectors, atol, rtol)
         if starting:
             for lane in range(n):
                 if flags[FRESH, lane] == 1:
@@ -408,22 +453,22 @@ def _drive(
                     numbers[WISH, lane] = numbers[FACTOR, lane]
                     numbers[PREVIOUS, lane] = 1.0
                     numbers[CAP, lane] = MOST
-        for lane in range(n):
-            # A step does not know what lies ahead, but for the end: if it passes a stop, it is
-            # taken anew up to there. So no stop changes a bit of what was before it.
-            anew = flags[ANEW, lane] == 1
-            wish = min(numbers[WISH, lane], max_step)
-            room = numbers[BOUNDARY if anew else END, lane] - numbers[T, lane]
-            lands = anew or wish >= room
-            numbers[LANDING, lane] = 1.0 if lands else 0.0
-            numbers[GOAL, lane] = numbers[T, lane] + wish
-            if lands:
-                numbers[GOAL, lane] = numbers[BOUNDARY if anew else END, lane]
-            flags[ANEW, lane] = 0
-            h = room if lands else wish
-            numbers[H, lane] = h if numbers[RUNNING, lane] > 0.0 else 0.0
+        # A step does not know what lies ahead, but for the end: if it passes a stop, it is taken
+        # anew up to there. So no stop changes a bit of what was before it.
+        for lane in range(0, n, WIDTH):
+            anew = load(anews, lane) > 0.0
+            time, wish = load(times, lane), load(wishes, lane)
+            wish = select(wish > max_step, max_step, wish)
+            ahead = select(anew, load(boundaries, lane), load(ends, lane))
+            room = ahead - time
+            lands = anew | (wish >= room)
+            store(landings, lane, select(lands, 1.0, 0.0))
+            store(goals, lane, select(lands, ahead, time + wish))
+            store(anews, lane, 0.0)
+            h = select(lands, room, wish)
+            store(steps_now, lane, select(load(under_way, lane) > 0.0, h, 0.0))
         step(
-            n, order, implicit, autonomous, infusing, delicate, inverse_gamma, a, coupling,
+            n, order, implicit, autonomous, therapy.infused, delicate, inverse_gamma, a, coupling,
             weights, rhs, jacobian, time_derivative, factor, solve,
             p, numbers, flags, vectors, u, entries, factors, atol, rtol, floors,
         )  # fmt: skip
@@ -432,17 +477,17 @@ def _drive(
         # Once a lane is delicate the others are looked at, too, which changes nothing in them.
         delicate = _judge(n, max_steps, numbers, flags) or delicate
 
-        due = 0.0
-        for lane in range(n):
-            since = numbers[SAVE_TIME, lane] - numbers[T, lane]
-            due += numbers[ACCEPTED, lane] if since < numbers[H, lane] else 0.0
         dies = dying and find_extinctions(n, floors, numbers, vectors)
-        looking = watching
-        for lane in range(n):
-            ahead = numbers[BOUNDARY, lane] < numbers[GOAL, lane]
-            numbers[SITE, lane] = numbers[BOUNDARY, lane] if ahead else np.inf
-            looking = looking or numbers[NEXT_VISIT, lane] <= numbers[GOAL, lane]
-        if due > 0.0 or dies or looking or reducing:
+        saves, visited = nowhere(), nowhere()
+        for lane in range(0, n, WIDTH):
+            since = load(save_times, lane) - load(times, lane)
+            saves = saves | ((since < load(steps_now, lane)) & (load(accepted, lane) > 0.0))
+            boundary, goal = load(boundaries, lane), load(goals, lane)
+            store(sites, lane, select(boundary < goal, boundary, np.inf))
+            visited = visited | (load(visits, lane) <= goal)
+        due = some(saves)
+        looking = watching or some(visited)
+        if due or dies or looking or reducing:
             three_sums(u, dense, vectors[K1], vectors[K2], vectors[K3])
         if dies:
             for lane in range(n):
@@ -454,7 +499,7 @@ def _drive(
             for k in range(size):
                 before[k] = vectors[Y, k]
         if watching or reducing:
-            sample_step(n, observe, p, numbers, vectors, values)
+            sample_step(n, states, observe, p, numbers, vectors, values)
         if looking:
             rule(WATCH, n, 0, watching, observe, derive, therapy, lanes, log, values, spare)
         _take_anew(n, numbers, flags)
@@ -464,51 +509,45 @@ def _drive(
                 written,
             )  # fmt: skip
         if watching or reducing:
-            _step_on(n, numbers[ACCEPTED], values)
-        if due > 0.0:
-            if observing:
-                save_values(
-                    n, observe, save_time, sources, saved, p, numbers, flags, vectors,
-                    values[SCRATCH],
-                )  # fmt: skip
-            else:
-                save_states(n, save_time, sources, saved, numbers, flags, vectors)
+            _step_on(n, looked, accepted, values)
+        if due:
+            save_inside(
+                n, states, observing, observe, save_time, sources, saved, p, numbers, flags,
+                vectors, values[SCRATCH],
+            )  # fmt: skip
 
-        noteworthy = 0.0
+        arrived = nowhere()
+        for lane in range(0, n, WIDTH):
+            reaches = load(goals, lane) >= load(boundaries, lane)
+            arrived = arrived | (reaches & (load(accepted, lane) > 0.0)) | (load(parts, lane) < 1.0)
+        ended = 0
         for lane in range(n):
-            reaches = numbers[GOAL, lane] >= numbers[BOUNDARY, lane]
-            noteworthy += numbers[ACCEPTED, lane] if reaches else 0.0
-            noteworthy += 1.0 - numbers[PART, lane]
-            noteworthy += 1.0 if flags[STATUS, lane] != UNDER_WAY else 0.0
+            waits = flags[STATUS, lane] != UNDER_WAY and flags[PATIENT, lane] >= 0
+            ended += 1 if waits else 0
+        noteworthy = dies or ended > 0 or some(arrived)
         if dies:
-            noteworthy += 1.0
             shortened = False
             for lane in range(n):
                 shortened = shortened or numbers[PART, lane] < 1.0
-                numbers[THETA, lane] = numbers[PART, lane]
             if shortened:
-                evaluate_inside(n, observe, p, numbers, vectors, values[SCRATCH])
-                for i in range(n_states):
-                    for lane in range(n):
-                        if numbers[PART, lane] < 1.0:
-                            k = i * n + lane
-                            vectors[NEW, k] = values[SCRATCH, k]
-        y, new, accepted = vectors[Y], vectors[NEW], numbers[ACCEPTED]
+                shorten(n, numbers, vectors)
+        y, new = vectors[Y], vectors[NEW]
         for lane in range(0, n, WIDTH):
             taken = load(accepted, lane) > 0.0
             for k in range(lane, size, n):
                 store(y, k, select(taken, load(new, k), load(y, k)))
         if pools:
             clip_to_zero(n, floors, atol, y)
-        for lane in range(n):
-            numbers[T, lane] += accepted[lane] * numbers[PART, lane] * numbers[H, lane]
+        for lane in range(0, n, WIDTH):
+            moved = load(accepted, lane) * load(parts, lane) * load(steps_now, lane)
+            store(times, lane, load(times, lane) + moved)
 
         if written.counters[CANCEL] != 0:
             for lane in range(n):
                 if flags[PATIENT, lane] >= 0:
                     flags[STATUS, lane] = _CANCELLED
-            noteworthy += 1.0
-        if noteworthy == 0.0:
+            noteworthy = True
+        if not noteworthy:
             continue
         finishing = False
         for lane in range(n):
@@ -558,21 +597,21 @@ def _drive(
         if not finishing:
             continue
         derive(n, p)
-        evaluate(n, observe, p, numbers, vectors, values[SCRATCH])
+        evaluate(n, states, observe, p, numbers, vectors, values[SCRATCH])
         for lane in range(n):
             patient = flags[PATIENT, lane]
             status = flags[STATUS, lane]
             if patient < 0 or status == UNDER_WAY:
                 continue
-            row = patient * len(save_time) + flags[NEXT_SAVE, lane]
+            n_times, n_sources = len(save_time), len(sources)
+            position = flags[NEXT_SAVE, lane]
             now = numbers[T, lane] + instant(numbers[T, lane])
-            for position in range(flags[NEXT_SAVE, lane], len(save_time)):
-                if status != _SUCCESS or save_time[position] > now:
-                    break
-                for q in range(len(sources)):
-                    saved[row * len(sources) + q] = values[SCRATCH, sources[q] * n + lane]
-                row += 1
-            save_nothing(saved, row * len(sources), (patient + 1) * len(save_time) * len(sources))
+            while status == _SUCCESS and position < n_times and save_time[position] <= now:
+                for q in range(n_sources):
+                    place = (patient * n_sources + q) * n_times + position
+                    saved[place] = values[SCRATCH, sources[q] * n + lane]
+                position += 1
+            save_nothing(saved, patient, n_sources, n_times, position, n_times)
             reduce(
                 FINISH,
                 n,
@@ -644,6 +683,7 @@ def drive(
     atol: FloatArray,
     floors: FloatArray,
     inclusive: IntArray,
+    looked: IntArray,
     patients: Patients,
     therapy: Therapy,
     wanted: Wanted,
@@ -654,6 +694,7 @@ def drive(
     n = sizes[_LANES]
     size = sizes[_N_STATES] * n
     lanes = _make_lanes(sizes, patients.parameters.shape[1], atol_scale, therapy)
+    flags_before = exchange_flags(-1)
     _drive(
         sizes,
         start,
@@ -679,21 +720,23 @@ def drive(
         atol,
         floors,
         inclusive,
+        looked,
         patients,
         therapy,
         wanted,
         log,
         written,
         lanes,
-        np.zeros((N_VALUES, sizes[_N_VALUES] * n)),
-        np.zeros(len(lanes.p) + ROOM),
-        np.zeros((2 * wanted.kinds.shape[1], n)),
-        np.zeros((dense.shape[1], size)),
-        np.zeros(sizes[_N_JACOBIAN] * n),
-        np.zeros(sizes[_N_FACTORS] * n),
-        np.zeros(size),
-        np.zeros(2 * len(inclusive) * n),
+        _room(N_VALUES, sizes[_N_VALUES] * n),
+        _row(len(lanes.p) + ROOM),
+        _room(2 * wanted.kinds.shape[1], n),
+        _room(dense.shape[1], size),
+        _row(sizes[_N_JACOBIAN] * n),
+        _row(sizes[_N_FACTORS] * n),
+        _row(size),
+        _row(2 * len(inclusive) * n),
     )
+    exchange_flags(flags_before)
 
 
 DRIVE = types.void(
@@ -720,6 +763,7 @@ DRIVE = types.void(
     NUMBER,
     VECTOR,
     VECTOR,
+    INTEGERS,
     INTEGERS,
     PATIENTS,
     THERAPY,

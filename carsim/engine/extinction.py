@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carsim.engine.jit import inner
 from carsim.engine.layout import ACCEPTED, K1, K2, K3, NEW, Y
+from carsim.engine.pack import WIDTH, load, some
 from carsim.engine.plan import FloatArray
 
 
@@ -14,9 +15,10 @@ def find_extinctions(n: int, floors: FloatArray, numbers: FloatArray, vectors: F
     for i in range(len(floors)):
         floor = floors[i]
         if floor > 0.0:
-            for lane in range(n):
+            for lane in range(0, n, WIDTH):
                 k = i * n + lane
-                if y[k] >= floor and new[k] < floor and accepted[lane] > 0.0:
+                falls = (load(y, k) >= floor) & (load(new, k) < floor)
+                if some(falls & (load(accepted, lane) > 0.0)):
                     return True
     return False
 

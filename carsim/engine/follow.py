@@ -69,7 +69,7 @@ def _settle_all(
     acted = True
     while acted:
         acted = False
-        evaluate(n, observe, lanes.p, numbers, lanes.vectors, left)
+        evaluate(n, therapy.states, observe, lanes.p, numbers, lanes.vectors, left)
         for lane in range(n):
             if flags[PATIENT, lane] < 0 or flags[JUMPED, lane] == 0:
                 continue
@@ -110,7 +110,7 @@ def follow_rules(
     if task == BEGIN:
         forget(n, lane, therapy, lanes)
     elif task == ENTER:
-        evaluate(n, observe, lanes.p, numbers, lanes.vectors, values[LEFT])
+        evaluate(n, therapy.states, observe, lanes.p, numbers, lanes.vectors, values[LEFT])
         attend_first(n, values[LEFT], therapy, lanes)
     elif task == SETTLE:
         if watching:
@@ -178,6 +178,7 @@ def follow_reductions(
             wanted.kinds,
             wanted.bounds,
             wanted.leaves,
+            wanted.states,
             reduced,
             observe,
             p,
@@ -209,6 +210,10 @@ def ignore_reductions(
     written: Written,
 ) -> None:
     """Stand in for `follow_reductions` where there are none."""
+
+
+def observe_nothing(n: int, t: FloatArray, y: FloatArray, p: FloatArray, out: FloatArray) -> None:
+    """Stand in for a kernel of observables where none is asked for."""
 
 
 FOLLOW_RULES = types.void(

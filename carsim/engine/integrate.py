@@ -34,6 +34,7 @@ from carsim.engine.layout import (
     UNLESS,
     VISITS,
 )
+from carsim.engine.looked import looked_at
 from carsim.engine.plan import (
     CourseKind,
     Courses,
@@ -47,6 +48,7 @@ from carsim.engine.plan import (
 )
 from carsim.engine.program import Program
 from carsim.engine.records import Log, Patients, Schedule, Therapy, Wanted, Written
+from carsim.engine.searches import shared
 from carsim.engine.status import Status
 from carsim.engine.tableaus import METHODS
 from carsim.progress import Progress
@@ -142,16 +144,12 @@ def integrate(
     tableau = METHODS[method]
     lowest = _floats(np.full(program.n_states, -np.inf) if floors is None else floors)
     started = min(int(rules.limit.sum()), MOST_STARTED)
-    looked_at = {*rules.source[rules.watched != 0].tolist(), *reductions.source.tolist()}
-    kinked = any(
-        program.leaves[source - program.n_states]
-        for source in looked_at
-        if source >= program.n_states
-    )
+    searches = shared(reductions)
+    looked = looked_at(program, stops, rules, save, reductions)
     sizes = {
         "lanes": program.lanes,
         "n_states": program.n_states,
-        "n_values": program.n_states + program.n_observables + (program.n_leaves if kinked else 0),
+        "n_values": looked.n_values,
         "n_jacobian": program.n_jacobian,
         "n_factors": program.n_factors,
         "n_all_parameters": program.n_all_parameters,
@@ -160,11 +158,10 @@ def integrate(
         "max_steps": int(max_steps),
         "implicit": tableau.implicit,
         "autonomous": program.autonomous,
-        "infusing": bool(np.any(courses.kind == CourseKind.INPUT)),
         "dying": bool(np.any(lowest > 0.0)),
         "ruling": len(rules) > 0,
         "watching": bool(rules.watched.any()),
-        "reducing": len(reductions.kind) > 0,
+        "reducing": len(searches.kind) > 0,
         "pools": bool(np.any(lowest == 0.0)),
         "observing": bool(np.any(save.sources >= program.n_states)),
         "capturing": stops.n_slots + rules.actions.n_slots > 0,
@@ -172,15 +169,13 @@ def integrate(
         "rule_slots": rules.actions.n_slots,
     }
     # Not filled beforehand: for large ensembles that would cost as much as the integration.
-    # By patient and time first, so that what is known at one moment goes to one place in memory.
-    saved = np.empty((n, len(save.times), len(save.sources)))
+    saved = np.empty((n, len(save.sources), len(save.times)))
     capacity = log_capacity if sizes["dying"] or len(rules) else 0
     patients = Patients(
         y0=_floats(y0),
         parameters=_floats(p),
         span=_floats(np.array([np.broadcast_to(start, (n,)), np.broadcast_to(stop, (n,))])),
     )
-    leaves = _leaves(program, kinked)
     therapy = Therapy(
         n_items=n_items,
         serial=_own(np.arange(n) if serial is None else np.asarray(serial, dtype=np.int64)),
@@ -194,14 +189,17 @@ def integrate(
         threshold=_floats(rules.threshold),
         visit_time=_floats(rules.visit_time),
         actions=_schedule(rules.actions),
-        leaves=leaves,
+        leaves=looked.leaves,
+        states=looked.states,
+        infused=np.unique(courses.target[courses.kind == CourseKind.INPUT]).astype(np.int64),
     )
     wanted = Wanted(
         save_time=_floats(save.times),
         sources=_own(save.sources),
-        kinds=_own(np.array([reductions.kind, reductions.source], dtype=np.int64)),
-        bounds=_floats(np.array([reductions.start, reductions.stop, reductions.threshold])),
-        leaves=leaves,
+        kinds=_own(np.array([searches.kind, searches.source], dtype=np.int64)),
+        bounds=_floats(np.array([searches.start, searches.stop, searches.threshold])),
+        leaves=looked.leaves,
+        states=looked.states,
     )
     log = Log(
         doses=np.zeros((n, n_items + len(rules)), dtype=np.int64),
@@ -210,7 +208,7 @@ def integrate(
     )
     written = Written(
         saved=saved.reshape(-1),
-        metrics=np.full((len(reductions.kind), n), np.nan),
+        metrics=np.full((2 * len(searches.kind), n), np.nan),
         ended=np.zeros((3, n), dtype=np.int64),
         final=np.full((n, 1 + program.n_states), np.nan),
         counters=np.zeros(8, dtype=np.int64),
@@ -218,7 +216,8 @@ def integrate(
     written.ended[0] = Status.NOT_RUN
     # Compiled by now, or else here; `carsim.engine.warm` does that in several processes.
     engine = importlib.import_module("carsim.engine.compiled")
-    reduce = _reductions() if len(reductions.kind) else None
+    observe = program.observing(looked.observables) if looked.observables else None
+    reduce = _reductions() if len(searches.kind) else None
     rule = _rules_compiled() if len(rules) else None
     arguments = (
         np.array([sizes[name] for name in SIZES], dtype=np.int64),
@@ -230,7 +229,7 @@ def integrate(
         program.rhs,
         program.jacobian,
         program.time_derivative,
-        program.observe_all if kinked else program.observe,
+        observe or engine.no_observables,
         program.switch,
         program.factor,
         program.solve,
@@ -245,6 +244,7 @@ def integrate(
         _floats(atol) * float(atol_scale),
         lowest,
         np.array(program.inclusive, dtype=np.int64),
+        looked.sources,
         patients,
         therapy,
         wanted,
@@ -256,8 +256,8 @@ def integrate(
     _run(_driver(), workers, arguments, written.counters, n, progress, cancelled)
     saved[written.ended[0] == Status.NOT_RUN] = np.nan
     return Trajectories(
-        saved=np.moveaxis(saved, 2, 0),
-        metrics=written.metrics,
+        saved=np.moveaxis(saved, 1, 0),
+        metrics=written.metrics[searches.rows],
         status=written.ended[0],
         n_steps=written.ended[1],
         n_rejected=written.ended[2],
@@ -277,19 +277,6 @@ def _schedule(stops: Stops) -> Schedule:
     columns = [stops.kind, stops.index, stops.item, stops.counted, stops.factors]
     table = np.array(columns, dtype=np.int64)
     return Schedule(_own(stops.offsets), _own(table), _floats(np.array([stops.time, stops.value])))
-
-
-def _leaves(program: Program, kinked: bool) -> IntArray:
-    """Leaves of every source: where those of each begin, and behind that the sources they are.
-
-    None of any source unless one that is looked at between samples is `kinked`.
-    """
-    of_sources: list[tuple[int, ...]] = [()] * program.n_states
-    of_sources += program.leaves if kinked else [()] * program.n_observables
-    of_sources += [()] * program.n_leaves
-    first = len(of_sources) + 1 + np.cumsum([0, *map(len, of_sources)])
-    found = [program.n_states + leaf for leaves in of_sources for leaf in leaves]
-    return np.concatenate([first, np.array(found, dtype=np.int64)]).astype(np.int64)
 
 
 def _rules(rules: Rules) -> IntArray:

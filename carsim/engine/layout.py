@@ -79,7 +79,14 @@ GOAL = 28
 """Time at which the step ends."""
 NEXT_SWITCH = 29
 """Next time at which an equation switches; infinity when none does."""
-N_NUMBERS = 30
+ANEW = 30
+"""1 when the step is taken anew, up to the boundary."""
+ASIDE = 31
+"""1 for a lane that packs of lanes leave to a closer look."""
+LOW = 32
+HIGH = 33
+"""The part of the step that lies in a reduction's window, as fractions of the step."""
+N_NUMBERS = 34
 
 # Whole numbers of the lanes, shape (N_FLAGS, lanes).
 PATIENT = 0
@@ -94,13 +101,11 @@ AT_ONCE = 6
 """Events that fired without time passing."""
 DUE = 7
 """1 for a lane that has a time to save."""
-ANEW = 8
-"""1 when the step is taken anew, up to the boundary."""
-ENTERS = 9
+ENTERS = 8
 """1 for a patient to whom nothing has been done yet, not even what is scheduled for the start."""
-DELICATE = 10
+DELICATE = 9
 """1 for a patient whose equations gave a value that is not finite, see `carsim.engine.step`."""
-N_FLAGS = 11
+N_FLAGS = 10
 
 # Value vectors, shape (N_VALUES, (n_states + n_observables + n_leaves) * lanes): states, behind
 # them observables and what has a root at their kinks; source s of lane l is at s * lanes + l.

@@ -138,6 +138,16 @@ for _function, _name in ((operator.and_, "and_"), (operator.or_, "or_")):
     lower_builtin(_function, MASK, MASK)(_generate)
 
 
+@infer_global(operator.invert)
+class _Inversion(_First):
+    cases: ClassVar = [signature(MASK, MASK)]
+
+
+@lower_builtin(operator.invert, MASK)
+def _invert(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+    return builder.not_(arguments[0])
+
+
 def _address(context: Any, builder: Any, array_type: Any, array: Any, offset: Any) -> Any:
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(cgutils.gep(builder, data, offset), ir.PointerType(_DOUBLES))
@@ -189,6 +199,27 @@ def select(typing_context: Any, condition: Any, a: Any, b: Any) -> Any:
         return builder.select(mask, splat(builder, yes), splat(builder, no))
 
     return PACK(MASK, a, b), generate
+
+
+@instruction
+def some(typing_context: Any, condition: Any) -> Any:
+    """Whether the condition holds anywhere."""
+
+    def generate(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+        bits = builder.bitcast(arguments[0], ir.IntType(WIDTH))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(WIDTH), 0))
+
+    return types.boolean(MASK), generate
+
+
+@instruction
+def nowhere(typing_context: Any) -> Any:
+    """The condition that holds in no place."""
+
+    def generate(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+        return ir.Constant(_BITS, [0] * WIDTH)
+
+    return MASK(), generate
 
 
 @instruction

@@ -91,7 +91,7 @@ def apply_stops(
     while row < last and stops.numbers[TIME, row] <= now:
         if not is_discontinued(n, lane, stops.table[ITEM, row], therapy, lanes):
             if stops.table[KIND, row] == _CAPTURE:
-                capture(n, lane, row, SCHEDULED, stops, observe, derive, lanes, scratch)
+                capture(n, lane, row, SCHEDULED, stops, observe, derive, therapy, lanes, scratch)
             else:
                 act(n, lane, row, SCHEDULED, stops, therapy, lanes)
             count(n, lane, row, stops, lanes, log)
@@ -149,14 +149,13 @@ def load_patient(
     flags[FRESH, lane] = 1
     flags[JUMPED, lane] = 1
     flags[AT_ONCE, lane] = 0
-    flags[ANEW, lane] = 0
+    numbers[ANEW, lane] = 0.0
     flags[NEXT_STOP, lane] = therapy.stops.offsets[_owner(patient, therapy.stops.offsets)]
     position = 0
     n_times, n_sources = len(wanted.save_time), len(wanted.sources)
     while position < n_times and wanted.save_time[position] < start - instant(start):
         position += 1
-    row = patient * n_times
-    save_nothing(written.saved, row * n_sources, (row + position) * n_sources)
+    save_nothing(written.saved, patient, n_sources, n_times, 0, position)
     flags[NEXT_SAVE, lane] = position
     numbers[SAVE_TIME, lane] = wanted.save_time[position] if position < n_times else np.inf
     return True

@@ -26,10 +26,11 @@ class Program:
     n_derived : int
         Functions of parameters only, stored last.
     n_leaves : int
-        Values that `observe_all` gives behind the observables.
+        Values behind the observables that change their sign where one of them has a kink or jumps.
     leaves : tuple of tuple of int
-        By observable, which of what `observe_all` gives changes its sign where it has a kink or
-        jumps.
+        By observable, the numbers of its own among these; they count on from the observables.
+    reads : tuple of tuple of int
+        By observable and leaf, the states that it is a function of.
     inclusive : tuple of bool
         By switch, whether it holds where it changes. Their modes are stored behind the parameters
         and the factor on the tolerances.
@@ -38,6 +39,8 @@ class Program:
     autonomous : bool
         No equation mentions the time.
     jacobian_positions : tuple of (row, column)
+    observing : callable
+        Gives the kernel ``observe`` of some observables and leaves, by their numbers, ascending.
     """
 
     lanes: int
@@ -50,14 +53,14 @@ class Program:
     n_factors: int
     autonomous: bool
     leaves: tuple[tuple[int, ...], ...]
+    reads: tuple[tuple[int, ...], ...]
     inclusive: tuple[bool, ...]
     jacobian_positions: tuple[tuple[int, int], ...]
     derive: Kernel
     rhs: Kernel
     jacobian: Kernel
     time_derivative: Kernel
-    observe: Kernel
-    observe_all: Kernel
+    observing: Callable[[tuple[int, ...]], Kernel]
     switch: Kernel
     factor: Kernel
     solve: Kernel
@@ -80,7 +83,8 @@ class Program:
 
     def evaluate_observables(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
         """The observables at many points, shape (n, n_observables)."""
-        return self._evaluate(self.observe, self.n_observables, t, y, p)
+        observe = self.observing(tuple(range(self.n_observables)))
+        return self._evaluate(observe, self.n_observables, t, y, p)
 
     def evaluate_jacobian(self, t: FloatArray, y: FloatArray, p: FloatArray) -> FloatArray:
         """The Jacobian at many points, dense, shape (n, n_states, n_states)."""

@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
     sources : int64 array, shape (n_sources,)
     kinds : int64 array, shape (2, n_reductions)
     bounds : float64 array, shape (3, n_reductions)
-    leaves : int64 array
+    leaves, states : int64 arrays
         As in `Therapy`.
     """
 
@@ -48,6 +48,7 @@ class Wanted(NamedTuple):
     kinds: IntArray
     bounds: FloatArray
     leaves: IntArray
+    states: IntArray
 
 
 class Schedule(NamedTuple):
@@ -82,6 +83,10 @@ class Therapy(NamedTuple):
     actions : Schedule, owners are rules, or rules of patient after patient
     leaves : int64 array
         Sources whose roots are kinks of source s: entries ``leaves[s]`` to ``leaves[s + 1]``.
+    states : int64 array
+        States that are looked at, or read by an observable that is.
+    infused : int64 array
+        States that any infusion enters.
     """
 
     n_items: int
@@ -95,6 +100,8 @@ class Therapy(NamedTuple):
     visit_time: FloatArray
     actions: Schedule
     leaves: IntArray
+    states: IntArray
+    infused: IntArray
 
 
 class Lanes(NamedTuple):
@@ -147,8 +154,9 @@ class Written(NamedTuple):
 
     Attributes
     ----------
-    saved : float64 array, flat, by patient, time and source
-    metrics : float64 array, shape (n_reductions, n_patients)
+    saved : float64 array, flat, by patient, source and time
+    metrics : float64 array, shape (2 * n_reductions, n_patients)
+        Numbers, and behind them the records whose times they are.
     ended : int64 array, shape (3, n_patients), status, steps, rejected steps
     final : float64 array, shape (n_patients, 1 + n_states), last time and state
     counters : int64 array, shared by all threads
@@ -162,12 +170,13 @@ class Written(NamedTuple):
 
 
 PATIENTS = types.NamedUniTuple(MATRIX, 3, Patients)
-WANTED = types.NamedTuple([VECTOR, INTEGERS, INTEGER_MATRIX, MATRIX, INTEGERS], Wanted)
+WANTED = types.NamedTuple([VECTOR, INTEGERS, INTEGER_MATRIX, MATRIX, INTEGERS, INTEGERS], Wanted)
 SCHEDULE = types.NamedTuple([INTEGERS, INTEGER_MATRIX, MATRIX], Schedule)
 THERAPY = types.NamedTuple(
     [
         *(COUNT, INTEGERS, SCHEDULE, INTEGER_MATRIX, MATRIX),
-        *(INTEGER_MATRIX, MATRIX, MATRIX, VECTOR, SCHEDULE, INTEGERS),
+        *(INTEGER_MATRIX, MATRIX, MATRIX, VECTOR, SCHEDULE),
+        *(INTEGERS, INTEGERS, INTEGERS),
     ],
     Therapy,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,10 @@ from carsim.engine.knots import (
 )
 from carsim.engine.layout import (
     ACCEPTED,
+    ASIDE,
     END,
+    HIGH,
+    LOW,
     PART,
     REDUCED_SOURCE,
     REDUCTION,
@@ -37,7 +41,8 @@ from carsim.engine.layout import (
     H,
     T,
 )
-from carsim.engine.plan import FloatArray, IntArray, Reduction
+from carsim.engine.pack import WIDTH, load, magnitude, nowhere, repeat, select, some, store
+from carsim.engine.plan import SAME_INSTANT, FloatArray, IntArray, Reduction
 from carsim.engine.samples import evaluate_inside, locate, peak
 
 _TIME_OF_MAXIMUM = int(Reduction.TIME_OF_MAXIMUM)
@@ -73,11 +78,17 @@ def _moment(kind: int, r: int, bounds: FloatArray, end: float) -> float:
 
 
 @inner
-def _clipped(start: float, stop: float, t: float, h: float, part: float) -> tuple[float, float]:
-    """The window as fractions of the step; exact at the ends of the step."""
-    low = 0.0 if t >= start else (start - t) / h
-    high = part if t + part * h <= stop else (stop - t) / h
-    return min(low, part), max(high, 0.0)
+def _low(start: float, t: Any, h: Any, part: Any) -> Any:
+    """Where a window begins, as a fraction of the step; packs, exact at the ends of the step."""
+    low = select(t >= start, 0.0, (start - t) / h)
+    return select(part < low, part, low)
+
+
+@inner
+def _high(stop: float, t: Any, h: Any, part: Any) -> Any:
+    """The same of its end."""
+    high = select(t + part * h <= stop, part, (stop - t) / h)
+    return select(high < 0.0, 0.0, high)
 
 
 @inner
@@ -94,11 +105,91 @@ def _since(kind: int, r: int, bounds: FloatArray, lane: int, numbers: FloatArray
 
 
 @inner
+def _may_end(kind: int, r: int, n: int, bounds: FloatArray, numbers: FloatArray) -> bool:
+    """Whether a single value may be in the step of any lane; packs, with room to spare."""
+    found = nowhere()
+    for lane in range(0, n, WIDTH):
+        t, h = load(numbers[T], lane), load(numbers[H], lane)
+        moment = repeat(bounds[START, r])
+        if kind == _LAST:
+            end = load(numbers[END], lane)
+            moment = select(end < bounds[STOP, r], end, bounds[STOP, r])
+        room = 4.0 * SAME_INSTANT * (magnitude(t) + h + 1.0)
+        here = (moment >= t - room) & (moment <= t + h + room)
+        found = found | (here & (load(numbers[ACCEPTED], lane) > 0.0))
+    return some(found)
+
+
+@inner
+def _take_values(
+    n: int,
+    r: int,
+    kind: int,
+    source: int,
+    bounds: FloatArray,
+    states: IntArray,
+    reduced: FloatArray,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+) -> None:
+    """Single values in the step of any lane."""
+    theta, h = numbers[THETA], numbers[H]
+    wanted = False
+    for lane in range(n):
+        since = _since(kind, r, bounds, lane, numbers)
+        theta[lane] = since / h[lane] if since >= 0.0 else 0.0
+        wanted = wanted or since >= 0.0
+    if wanted:
+        evaluate_inside(n, states, observe, p, numbers, vectors, values[SCRATCH])
+        for lane in range(n):
+            if _since(kind, r, bounds, lane, numbers) >= 0.0:
+                reduced[r, lane] = values[SCRATCH, source * n + lane]
+
+
+@inner
+def _sample_window(
+    n: int,
+    start: float,
+    stop: float,
+    states: IntArray,
+    observe: Callable[..., None],
+    p: FloatArray,
+    numbers: FloatArray,
+    vectors: FloatArray,
+    values: FloatArray,
+) -> int:
+    """Row of the samples of a window: those of the steps unless it begins or ends inside one."""
+    accepted, t, h, part = numbers[ACCEPTED], numbers[T], numbers[H], numbers[PART]
+    theta = numbers[THETA]
+    cut = nowhere()
+    for lane in range(0, n, WIDTH):
+        time = load(t, lane)
+        finish = time + load(part, lane) * load(h, lane)
+        inside = (load(accepted, lane) > 0.0) & (finish > start) & (time < stop)
+        cut = cut | (inside & ((time < start) | (finish > stop)))
+    if not some(cut):
+        return 0
+    for s in range(SAMPLES):
+        share = s / (SAMPLES - 1)
+        for lane in range(0, n, WIDTH):
+            time, size, portion = load(t, lane), load(h, lane), load(part, lane)
+            low = _low(start, time, size, portion)
+            high = _high(stop, time, size, portion)
+            store(theta, lane, low + (high - low) * share)
+        evaluate_inside(n, states, observe, p, numbers, vectors, values[WINDOW + s])
+    return WINDOW
+
+
+@inner
 def reduce_step(
     n: int,
     kinds: IntArray,
     bounds: FloatArray,
     leaves: IntArray,
+    states: IntArray,
     reduced: FloatArray,
     observe: Callable[..., None],
     p: FloatArray,
@@ -110,10 +201,10 @@ def reduce_step(
     """Take the accepted part of the step into every reduction.
 
     Where a reduction's window ends inside a step, the part inside is sampled anew, once for all
-    reductions of that window that follow each other.
+    reductions of that window, which follow each other. Packs of lanes see whether the samples tell
+    all, as they do in most steps; the others are looked at one by one.
     """
-    accepted, t, h, part = numbers[ACCEPTED], numbers[T], numbers[H], numbers[PART]
-    theta = numbers[THETA]
+    accepted, aside = numbers[ACCEPTED], numbers[ASIDE]
     known_start = np.nan
     known_stop = np.nan
     offset = 0
@@ -121,46 +212,121 @@ def reduce_step(
         kind = kinds[REDUCTION, r]
         source = kinds[REDUCED_SOURCE, r]
         if kind in (_VALUE_AT, _LAST):
-            wanted = False
-            for lane in range(n):
-                since = _since(kind, r, bounds, lane, numbers)
-                theta[lane] = since / h[lane] if since >= 0.0 else 0.0
-                wanted = wanted or since >= 0.0
-            if wanted:
-                evaluate_inside(n, observe, p, numbers, vectors, values[SCRATCH])
-                for lane in range(n):
-                    if _since(kind, r, bounds, lane, numbers) >= 0.0:
-                        reduced[r, lane] = values[SCRATCH, source * n + lane]
+            if _may_end(kind, r, n, bounds, numbers):
+                _take_values(
+                    n, r, kind, source, bounds, states, reduced, observe, p, numbers, vectors,
+                    values,
+                )  # fmt: skip
             continue
         start = bounds[START, r]
         stop = bounds[STOP, r]
-        first, last = start + instant(start), stop - instant(stop)
+        threshold = bounds[THRESHOLD, r]
+        first = start + instant(start) if start > -np.inf else start
+        last = stop - instant(stop) if stop < np.inf else stop
         if not (known_start == start and known_stop == stop):
             known_start = start
             known_stop = stop
-            offset = 0
-            for lane in range(n):
-                finish = t[lane] + part[lane] * h[lane]
-                inside = accepted[lane] > 0.0 and finish > start and t[lane] < stop
-                if inside and (t[lane] < start or finish > stop):
-                    offset = WINDOW
-            if offset > 0:
-                for s in range(SAMPLES):
-                    for lane in range(n):
-                        low, high = _clipped(start, stop, t[lane], h[lane], part[lane])
-                        theta[lane] = low + (high - low) * (s / (SAMPLES - 1))
-                    evaluate_inside(n, observe, p, numbers, vectors, values[WINDOW + s])
-        for lane in range(n):
-            if accepted[lane] == 0.0:
+            offset = _sample_window(n, start, stop, states, observe, p, numbers, vectors, values)
+        for lane in range(0, n, WIDTH):
+            t, h, part = load(numbers[T], lane), load(numbers[H], lane), load(numbers[PART], lane)
+            finish = t + part * h
+            inside = (load(accepted, lane) > 0.0) & (finish > first) & (t < last)
+            if not some(inside):
                 continue
-            finish = t[lane] + part[lane] * h[lane]
-            if finish <= first or t[lane] >= last:
-                continue
-            low, high = _clipped(start, stop, t[lane], h[lane], part[lane])
-            _take(
-                n, lane, r, kind, source, bounds[THRESHOLD, r], low, high, offset,
-                leaves, reduced, observe, p, numbers, vectors, values, spare,
+            low, high = _low(start, t, h, part), _high(stop, t, h, part)
+            left = _take_pack(
+                n, lane, r, kind, source, threshold, (high - low) * h, offset, leaves, inside,
+                reduced, values,
             )  # fmt: skip
+            if not some(left):
+                continue
+            store(aside, lane, select(left, 1.0, 0.0))
+            store(numbers[LOW], lane, low)
+            store(numbers[HIGH], lane, high)
+            for one in range(lane, lane + WIDTH):
+                if aside[one] > 0.0:
+                    _take(
+                        n, one, r, kind, source, threshold, numbers[LOW, one], numbers[HIGH, one],
+                        offset, leaves, reduced, observe, p, numbers, vectors, values, spare,
+                    )  # fmt: skip
+
+
+@inner
+def _take_pack(
+    n: int,
+    lane: int,
+    r: int,
+    kind: int,
+    source: int,
+    threshold: float,
+    length: Any,
+    offset: int,
+    leaves: IntArray,
+    inside: Any,
+    reduced: FloatArray,
+    values: FloatArray,
+) -> Any:
+    """Take eight lanes' samples into one reduction; the lanes whose samples do not tell enough.
+
+    Parameters
+    ----------
+    length : pack
+        Time of the step that lies inside the window.
+    inside : mask
+        Lanes of which anything does.
+    """
+    k = source * n + lane
+    quiet = inside
+    for place in range(leaves[source], leaves[source + 1]):
+        quiet = quiet & _stay(values, offset, leaves[place] * n + lane, 0.0)
+    sum_row = reduced[r]
+    f0 = load(values[offset], k)
+    if kind == _AREA:
+        f1, f2 = load(values[offset + 1], k), load(values[offset + 2], k)
+        f3, f4 = load(values[offset + 3], k), load(values[offset + 4], k)
+        total = load(sum_row, lane)
+        whole = length * (7.0 * (f0 + f4) + 32.0 * (f1 + f3) + 12.0 * f2) / 90.0
+        simpson = length * (f0 + 4.0 * f2 + f4) / 6.0
+        size = magnitude(total) + length * (magnitude(f0) + magnitude(f2) + magnitude(f4))
+        # Written so that NaN does not ask for more.
+        told = quiet & ~(magnitude(simpson - whole) > ROUGH * size)
+        store(sum_row, lane, select(told, total + whole, total))
+        return inside & ~told
+    if kind <= _TIME_OF_MINIMUM:
+        sign = 1.0 if kind <= _TIME_OF_MAXIMUM else -1.0
+        highest = sign * f0
+        lowest = highest
+        for s in range(1, SAMPLES):
+            value = sign * load(values[offset + s], k)
+            highest = select(value > highest, value, highest)
+            lowest = select(value < lowest, value, lowest)
+        record = sign * load(reduced[len(reduced) // 2 + r], lane)
+        # Most steps: the record is far above.
+        return inside & ~(quiet & (record - highest > highest - lowest))
+    quiet = quiet & _stay(values, offset, k, threshold)
+    direction = -1.0 if kind == _FIRST_BELOW else 1.0
+    above = direction * (f0 - threshold) >= 0.0
+    total = load(sum_row, lane)
+    if kind == _TIME_ABOVE:
+        store(sum_row, lane, select(quiet & above, total + length, total))
+        return inside & ~quiet
+    # What has been found is no number to be compared with any more.
+    return inside & ~(total <= total) & (above | ~quiet)
+
+
+@inner
+def _stay(values: FloatArray, offset: int, k: int, threshold: float) -> Any:
+    """Where samples stay so far from a threshold that no summit between them can meet it."""
+    low = load(values[offset], k)
+    high = low
+    for s in range(1, SAMPLES):
+        value = load(values[offset + s], k)
+        low = select(value < low, value, low)
+        high = select(value > high, value, high)
+    reach = high - low
+    over = (low > threshold) & (low - threshold > reach)
+    under = (high < threshold) & (threshold - high > reach)
+    return over | under
 
 
 @inner
@@ -228,18 +394,13 @@ def _take_extreme(
     sign = 1.0 if kind <= _TIME_OF_MAXIMUM else -1.0
     winner = 0
     highest = sign * values[offset, k]
-    lowest = highest
     for s in range(1, SAMPLES):
         value = sign * values[offset + s, k]
         if value > highest:
             winner, highest = s, value
-        lowest = min(lowest, value)
     n_reductions = len(reduced) // 2
     record = reduced[n_reductions + r, lane]
     pieces = leaves[source] < leaves[source + 1]
-    if not pieces and sign * record - highest > highest - lowest:
-        # Most steps: the record is far above.
-        return
     theta = low + (high - low) * (winner / (SAMPLES - 1))
     best = values[offset + winner, k]
     level = record if sign * best <= sign * record else best
@@ -482,6 +643,7 @@ def finish_reductions(
     metrics: FloatArray,
 ) -> None:
     """Write a patient's numbers; `final` is the value vector at its last time."""
+    n_reductions = kinds.shape[1]
     for r in range(kinds.shape[1]):
         kind = kinds[REDUCTION, r]
         single = kind in (_VALUE_AT, _LAST)
@@ -489,3 +651,4 @@ def finish_reductions(
         if single and abs(_moment(kind, r, bounds, numbers[END, lane]) - now) <= instant(now):
             reduced[r, lane] = final[kinds[REDUCED_SOURCE, r] * n + lane]
         metrics[r, patient] = reduced[r, lane] if success else np.nan
+        metrics[n_reductions + r, patient] = reduced[n_reductions + r, lane] if success else np.nan

@@ -310,7 +310,7 @@ def _carry_out(
         # What a rule does cannot end this very firing, but those before it.
         lanes.started[STARTED_RULE, next_place] = ACTING
         if schedule.table[KIND, row] == _CAPTURE:
-            capture(n, lane, row, next_place, schedule, observe, derive, lanes, scratch)
+            capture(n, lane, row, next_place, schedule, observe, derive, therapy, lanes, scratch)
         else:
             act(n, lane, row, next_place, schedule, therapy, lanes)
         count(n, lane, row, schedule, lanes, log)
@@ -486,7 +486,7 @@ def look_inside(
                 wanted = True
         if not wanted:
             break
-        evaluate_inside(n, observe, lanes.p, numbers, lanes.vectors, scratch)
+        evaluate_inside(n, therapy.states, observe, lanes.p, numbers, lanes.vectors, scratch)
         for lane in range(n):
             time = looks[lane]
             if time == np.inf:

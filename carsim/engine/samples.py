@@ -21,24 +21,27 @@ from carsim.engine.layout import (
     T,
     Y,
 )
-from carsim.engine.pack import WIDTH, load, store
-from carsim.engine.plan import FloatArray
+from carsim.engine.pack import WIDTH, element, load, select, store
+from carsim.engine.plan import FloatArray, IntArray
 
 
 @inner
 def evaluate(
     n: int,
+    states: IntArray,
     observe: Callable[..., None],
     p: FloatArray,
     numbers: FloatArray,
     vectors: FloatArray,
     out: FloatArray,
 ) -> None:
-    """The value vector at the start of the step."""
+    """The value vector at the start of the step: of states those that are looked at."""
     y = vectors[Y]
     size = len(y)
-    for k in range(0, size, WIDTH):
-        store(out, k, load(y, k))
+    for q in range(len(states)):
+        first = states[q] * n
+        for k in range(first, first + n, WIDTH):
+            store(out, k, load(y, k))
     if len(out) > size:
         observe(n, numbers[T], y, p, out[size:])
 
@@ -54,31 +57,50 @@ def finish_of(lane: int, numbers: FloatArray) -> float:
 @inner
 def evaluate_inside(
     n: int,
+    states: IntArray,
     observe: Callable[..., None],
     p: FloatArray,
     numbers: FloatArray,
     vectors: FloatArray,
     out: FloatArray,
 ) -> None:
-    """The value vector at the fraction ``numbers[THETA]`` of each lane's step; exact at 0 and 1."""
+    """The value vector at the fraction ``numbers[THETA]`` of each lane's step; exact at 0 and 1.
+
+    Of states those that are looked at.
+    """
     y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
     theta, moment, t, h = numbers[THETA], numbers[MOMENT], numbers[T], numbers[H]
     size = len(y)
     for lane in range(0, n, WIDTH):
         x = load(theta, lane)
         rest = 1.0 - x
-        for k in range(lane, size, n):
+        for q in range(len(states)):
+            k = states[q] * n + lane
             bulge = load(k1, k) + x * (load(k2, k) + x * load(k3, k))
             store(out, k, rest * load(y, k) + x * (load(new, k) + rest * bulge))
     if len(out) > size:
-        for lane in range(n):
-            moment[lane] = t[lane] + theta[lane] * h[lane]
+        for lane in range(0, n, WIDTH):
+            store(moment, lane, load(t, lane) + load(theta, lane) * load(h, lane))
         observe(n, moment, out[:size], p, out[size:])
+
+
+@inner
+def shorten(n: int, numbers: FloatArray, vectors: FloatArray) -> None:
+    """End the steps of which only a part counts there."""
+    y, new, k1, k2, k3 = vectors[Y], vectors[NEW], vectors[K1], vectors[K2], vectors[K3]
+    for lane in range(0, n, WIDTH):
+        x = load(numbers[PART], lane)
+        rest = 1.0 - x
+        for k in range(lane, len(y), n):
+            bulge = load(k1, k) + x * (load(k2, k) + x * load(k3, k))
+            there = rest * load(y, k) + x * (load(new, k) + rest * bulge)
+            store(new, k, select(x < 1.0, there, load(new, k)))
 
 
 @inner
 def sample_step(
     n: int,
+    states: IntArray,
     observe: Callable[..., None],
     p: FloatArray,
     numbers: FloatArray,
@@ -87,9 +109,10 @@ def sample_step(
 ) -> None:
     """Fill the sampled value vectors but the first, which is known from the step before."""
     for s in range(1, SAMPLES):
-        for lane in range(n):
-            numbers[THETA, lane] = numbers[PART, lane] * (s / (SAMPLES - 1))
-        evaluate_inside(n, observe, p, numbers, vectors, values[s])
+        share = s / (SAMPLES - 1)
+        for lane in range(0, n, WIDTH):
+            store(numbers[THETA], lane, load(numbers[PART], lane) * share)
+        evaluate_inside(n, states, observe, p, numbers, vectors, values[s])
 
 
 @inner
@@ -112,16 +135,21 @@ def probe(
     theta, moment = numbers[THETA], numbers[MOMENT]
     out = values[SCRATCH]
     size = len(y)
-    for i in range(size // n):
-        k = i * n + lane
-        for j in range(n):
-            x = theta[j]
-            bulge = k1[k] + x * (k2[k] + x * k3[k])
-            out[i * n + j] = (1.0 - x) * y[k] + x * (new[k] + (1.0 - x) * bulge)
-    if source * n >= size:
+    observed = source * n >= size
+    first, last = (0, size // n) if observed else (source, source + 1)
+    for j in range(0, n, WIDTH):
+        x = load(theta, j)
+        rest = 1.0 - x
+        for i in range(first, last):
+            k = i * n + lane
+            bulge = element(k1, k) + x * (element(k2, k) + x * element(k3, k))
+            value = rest * element(y, k) + x * (element(new, k) + rest * bulge)
+            store(out, i * n + j, value)
+    if observed:
         for i in range(len(p) // n):
-            for j in range(n):
-                spare[i * n + j] = p[i * n + lane]
+            value1 = element(p, i * n + lane)
+            for j in range(0, n, WIDTH):
+                store(spare, i * n + j, value1)
         for j in range(n):
             moment[j] = numbers[T, lane] + theta[j] * numbers[H, lane]
         observe(n, moment, out[:size], spare, out[size:])

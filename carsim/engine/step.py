@@ -15,8 +15,8 @@ from numba.core import types
 
 from carsim.engine import signatures
 from carsim.engine.combine import stage_sums
-from carsim.engine.control import error_norm, first_step, growth
-from carsim.engine.jit import COUNT, INTEGER_MATRIX, MATRIX, NUMBER, VECTOR, inner
+from carsim.engine.control import add_inputs, error_norm, first_step, growth
+from carsim.engine.jit import COUNT, INTEGER_MATRIX, INTEGERS, MATRIX, NUMBER, VECTOR, inner
 from carsim.engine.layout import (
     COUPLE,
     DELICATE,
@@ -44,13 +44,6 @@ WEIGHTS, NODES, TIME_WEIGHTS, ERROR_WEIGHTS = range(4)
 
 
 @inner
-def add(out: FloatArray, other: FloatArray) -> None:
-    """Add `other` to `out`."""
-    for k in range(0, len(out), WIDTH):
-        store(out, k, load(out, k) + load(other, k))
-
-
-@inner
 def _without_infinite(n: int, flags: IntArray, values: FloatArray) -> None:
     """Set what is not finite to zero in the lanes of delicate patients."""
     for lane in range(n):
@@ -75,7 +68,7 @@ def _rosenbrock(
     n: int,
     inverse_gamma: float,
     autonomous: bool,
-    infusing: bool,
+    infused: IntArray,
     delicate: bool,
     a: FloatArray,
     coupling: FloatArray,
@@ -119,14 +112,14 @@ def _rosenbrock(
         if s > 0:
             stage_sums(s, y, u, a[s], coupling[s], stage, couple)
             if not autonomous:
-                for lane in range(n):
-                    stage_time[lane] = t[lane] + weights[NODES, s] * h[lane]
+                node = weights[NODES, s]
+                for lane in range(0, n, WIDTH):
+                    store(stage_time, lane, load(t, lane) + node * load(h, lane))
             f = stage_f
             if delicate:
                 _without_negative(n, flags, floors, stage)
             rhs(n, stage_time, stage, p, f)
-            if infusing:
-                add(f, vectors[INPUTS])
+            add_inputs(n, infused, vectors[INPUTS], f)
         weight = weights[TIME_WEIGHTS, s]
         if not autonomous and weight != 0.0:
             for k in range(0, size, WIDTH):
@@ -146,7 +139,7 @@ def _rosenbrock(
 def _explicit(
     n: int,
     autonomous: bool,
-    infusing: bool,
+    infused: IntArray,
     delicate: bool,
     a: FloatArray,
     coupling: FloatArray,
@@ -169,14 +162,14 @@ def _explicit(
         if s > 0:
             stage_sums(s, y, u, a[s], coupling[s], stage, couple)
             if not autonomous:
-                for lane in range(n):
-                    stage_time[lane] = t[lane] + weights[NODES, s] * h[lane]
+                node = weights[NODES, s]
+                for lane in range(0, n, WIDTH):
+                    store(stage_time, lane, load(t, lane) + node * load(h, lane))
             f = stage_f
             if delicate:
                 _without_negative(n, flags, floors, stage)
             rhs(n, stage_time, stage, p, f)
-            if infusing:
-                add(f, vectors[INPUTS])
+            add_inputs(n, infused, vectors[INPUTS], f)
         increment = u[s]
         for first in range(0, size, n):
             for lane in range(0, n, WIDTH):
@@ -197,7 +190,7 @@ def _explicit(
 def start(
     n: int,
     order: int,
-    infusing: bool,
+    infused: IntArray,
     starting: bool,
     rhs: _Kernel,
     p: FloatArray,
@@ -208,10 +201,9 @@ def start(
 ) -> None:
     """Derivative at the start of the step; if `starting`, also a first step size."""
     rhs(n, numbers[T], vectors[Y], p, vectors[F])
-    if infusing:
-        add(vectors[F], vectors[INPUTS])
+    add_inputs(n, infused, vectors[INPUTS], vectors[F])
     if starting:
-        first_step(n, order, infusing, rhs, p, numbers, vectors, atol, rtol)
+        first_step(n, order, infused, rhs, p, numbers, vectors, atol, rtol)
 
 
 def step(
@@ -219,7 +211,7 @@ def step(
     order: int,
     implicit: bool,
     autonomous: bool,
-    infusing: bool,
+    infused: IntArray,
     delicate: bool,
     inverse_gamma: float,
     a: FloatArray,
@@ -248,13 +240,13 @@ def step(
     """
     if implicit:
         _rosenbrock(
-            n, inverse_gamma, autonomous, infusing, delicate, a, coupling, weights,
+            n, inverse_gamma, autonomous, infused, delicate, a, coupling, weights,
             rhs, jacobian, time_derivative, factor, solve,
             p, numbers, flags, vectors, u, entries, factors, floors,
         )  # fmt: skip
     else:
         _explicit(
-            n, autonomous, infusing, delicate, a, coupling, weights,
+            n, autonomous, infused, delicate, a, coupling, weights,
             rhs, p, numbers, flags, vectors, u, floors,
         )  # fmt: skip
     error_norm(n, vectors, atol, rtol, numbers)
@@ -264,7 +256,7 @@ def step(
 START = types.void(
     COUNT,
     COUNT,
-    types.boolean,
+    INTEGERS,
     types.boolean,
     types.FunctionType(signatures.RHS),
     VECTOR,
@@ -279,7 +271,7 @@ STEP = types.void(
     COUNT,
     types.boolean,
     types.boolean,
-    types.boolean,
+    INTEGERS,
     types.boolean,
     NUMBER,
     MATRIX,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from carsim.engine import warm
 from carsim.engine.pack import WIDTH
-from carsim.engine.program import Program
+from carsim.engine.program import Kernel, Program
 from carsim.kernels.cache import is_kept, load_generated
-from carsim.kernels.source import write_source
+from carsim.kernels.source import digest_of, write_source
 from carsim.symbolic.roots import with_safe_roots
 from carsim.symbolic.sensitivity import trace_sensitivities
 from carsim.symbolic.switches import with_switches
@@ -92,10 +93,15 @@ def compile_sensitivities(
 def _compiled(title: str, traced: Trace, lanes: int) -> Program:
     traced = with_safe_roots(with_switches(traced))
     source = write_source(traced, lanes)
-    name = "".join(c if c.isalnum() else "_" for c in title) + f"_{source.digest}"
-    if not is_kept(name):
-        warm.tell(f"the equations of {title}, once on this machine; this takes some seconds")
-    module = load_generated(name, source.text)
+    name = "".join(c if c.isalnum() else "_" for c in title)
+    module = _kept(title, f"{name}_{source.digest}", source.text)
+
+    @lru_cache(maxsize=64)
+    def observing(numbers: tuple[int, ...]) -> Kernel:
+        text = source.observing(numbers)
+        observe: Kernel = _kept(title, f"{name}_{digest_of(text)}", text).observe
+        return observe
+
     return Program(
         lanes=source.lanes,
         n_states=source.n_states,
@@ -107,15 +113,21 @@ def _compiled(title: str, traced: Trace, lanes: int) -> Program:
         n_factors=source.n_factors,
         autonomous=source.autonomous,
         leaves=source.leaves,
+        reads=source.reads,
         inclusive=tuple(switch.inclusive for switch in traced.switches),
         jacobian_positions=source.jacobian_positions,
         derive=module.derive,
         rhs=module.rhs,
         jacobian=module.jacobian,
         time_derivative=module.time_derivative,
-        observe=module.observe,
-        observe_all=module.observe_all if source.n_leaves else module.observe,
+        observing=observing,
         switch=module.switch,
         factor=module.factor,
         solve=module.solve,
     )
+
+
+def _kept(title: str, name: str, text: str) -> ModuleType:
+    if not is_kept(name):
+        warm.tell(f"the equations of {title}, once on this machine; this takes some seconds")
+    return load_generated(name, text)

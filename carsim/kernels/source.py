@@ -85,7 +85,7 @@ class _Kernel:
     def source(self) -> str:
         body = self.lines or ["pass"]
         lines = [
-            f"@kernel({self.name.partition('_all')[0].upper()})",
+            f"@kernel({self.name.upper()})",
             f"def {self.name}({self.arguments}):",
         ]
         lines.append(f"    for l in range(0, n, {WIDTH}):")
@@ -207,13 +207,14 @@ class _Layout:
             self.derived[node.index] = node
         return self.load(*known)
 
-    def finish(self) -> dict[Place, Expression]:
-        """The parameter expressions to be computed by ``derive``, by place."""
-        targets = {self.locations[index]: node for index, node in self.derived.items()}
-        for index in self.derived:
-            del self.locations[index]
+    def write_derive(self) -> str:
+        """The kernel that computes the functions of parameters; none is added after it."""
+        places = {index: self.locations.pop(index) for index in self.derived}
         self._storing = False
-        return targets
+        derive = _Kernel("derive", "n, p", self)
+        derive.emit({places[index]: node for index, node in self.derived.items()})
+        self.locations.update(places)
+        return derive.source()
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,8 @@ class KernelSource:
         A Python module.
     digest : str
         Hash of the text; equal equations have equal digests.
+    reads : tuple of tuple of int
+        By observable, and behind them by leaf, the states that it is a function of.
     """
 
     text: str
@@ -241,6 +244,27 @@ class KernelSource:
     autonomous: bool
     jacobian_positions: tuple[tuple[int, int], ...]
     leaves: tuple[tuple[int, ...], ...]
+    reads: tuple[tuple[int, ...], ...]
+    _layout: _Layout = field(repr=False)
+    _observed: tuple[Expression, ...] = field(repr=False)
+
+    def observing(self, numbers: Iterable[int]) -> str:
+        """A module with the kernel ``observe`` of some observables and leaves.
+
+        Parameters
+        ----------
+        numbers : iterable of int
+            Their numbers, those of leaves behind those of the observables. Each has its own place
+            in what the kernel fills; the places between are left alone.
+        """
+        observe = _Kernel("observe", "n, t, y, p, out", self._layout)
+        observe.emit({("out", number): self._observed[number] for number in numbers})
+        return _HEADER + observe.source() + "\n"
+
+
+def digest_of(text: str) -> str:
+    """Hash of a module's text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def write_source(trace: Trace, lanes: int) -> KernelSource:
@@ -260,15 +284,15 @@ def write_source(trace: Trace, lanes: int) -> KernelSource:
     if not trace.autonomous:
         time_derivative.emit({("out", i): trace.time_derivatives.get(i, zero) for i in range(size)})
 
-    observe = _Kernel("observe", "n, t, y, p, out", layout)
-    observe.emit({("out", i): f for i, f in enumerate(trace.observables)})
-
-    # The same, and behind them what changes its sign at their kinks, each once: for those who look
-    # between samples.
+    # Behind the observables what changes its sign at their kinks, each once: for those who look
+    # between samples. Written to give their functions of parameters a place; a run has a kernel of
+    # what it asks for.
     leaves = {leaf.index: leaf for of_one in trace.leaves for leaf in of_one}
     number = {index: len(trace.observables) + k for k, index in enumerate(leaves)}
-    observe_all = _Kernel("observe_all", "n, t, y, p, out", layout)
-    observe_all.emit({("out", i): f for i, f in enumerate((*trace.observables, *leaves.values()))})
+    observed = (*trace.observables, *leaves.values())
+    _Kernel("observe", "n, t, y, p, out", layout).emit(
+        {("out", i): f for i, f in enumerate(observed)}
+    )
 
     switch = _Kernel("switch", "n, t, y, p, out", layout)
     switch.emit(
@@ -283,16 +307,13 @@ def write_source(trace: Trace, lanes: int) -> KernelSource:
     factor = _factor(elimination, positions, layout)
     solve = _solve(elimination, size, layout)
 
-    derive = _Kernel("derive", "n, p", layout)
-    derive.emit(layout.finish())
-
-    kernels = [derive, rhs, jacobian, time_derivative, observe, switch, factor, solve]
-    if leaves:
-        kernels.append(observe_all)
-    text = _HEADER + "\n\n\n".join(k.source() for k in kernels) + "\n"
+    derive = layout.write_derive()
+    kernels = [rhs, jacobian, time_derivative, switch, factor, solve]
+    text = _HEADER + "\n\n\n".join([derive, *(k.source() for k in kernels)]) + "\n"
+    column = {symbol.index: i for i, symbol in enumerate(trace.states)}
     return KernelSource(
         text=text,
-        digest=hashlib.sha256(text.encode()).hexdigest()[:20],
+        digest=digest_of(text),
         lanes=lanes,
         n_states=size,
         n_parameters=len(trace.parameters),
@@ -304,6 +325,12 @@ def write_source(trace: Trace, lanes: int) -> KernelSource:
         autonomous=trace.autonomous,
         jacobian_positions=positions,
         leaves=tuple(tuple(number[leaf.index] for leaf in of_one) for of_one in trace.leaves),
+        reads=tuple(
+            tuple(sorted(column[i] for i in trace.graph.depends_on(f) if i in column))
+            for f in observed
+        ),
+        _layout=layout,
+        _observed=observed,
     )
 
 

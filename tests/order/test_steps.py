@@ -154,10 +154,19 @@ def compiled_step(
     numbers[layout.RUNNING] = 1.0
     order = tableau.error_order + 1
     compiled.compiled_start(
-        lanes, order, False, False, program.rhs, parameters, numbers, vectors, atol, rtol
+        lanes,
+        order,
+        np.empty(0, dtype=np.int64),
+        False,
+        program.rhs,
+        parameters,
+        numbers,
+        vectors,
+        atol,
+        rtol,
     )
     compiled.compiled_step(
-        lanes, order, tableau.implicit, program.autonomous, False, False,
+        lanes, order, tableau.implicit, program.autonomous, np.empty(0, dtype=np.int64), False,
         1.0 / tableau.gamma if tableau.implicit else 0.0,
         tableau.a, tableau.coupling,
         np.array([tableau.b, tableau.c, tableau.d, tableau.error]),

@@ -247,3 +247,27 @@ def test_a_failed_patient_has_no_numbers(body: Program) -> None:
     assert result.status[1] != Status.SUCCESS
     assert np.all(np.isnan(result.metrics[:, 1]))
     assert np.all(np.isfinite(result.metrics[:, [0, 2]]))
+
+
+def test_what_is_asked_for_together_is_what_is_asked_for_alone(body: Program) -> None:
+    """An extreme and its time are one search, repetitions too; bits and order stay."""
+    p = cohort(11)
+    wanted: list[Wanted] = [
+        (Reduction.LAST, CENTRAL, -np.inf, 9.0, np.nan),
+        (Reduction.TIME_OF_MAXIMUM, CENTRAL, *FOREVER, np.nan),
+        (Reduction.AREA, CENTRAL, 2.0, 7.0, np.nan),
+        (Reduction.MAXIMUM, CONCENTRATION, 2.0, 7.0, 3.0),
+        (Reduction.VALUE_AT, CENTRAL, 4.5, np.nan, np.nan),
+        (Reduction.MAXIMUM, CENTRAL, *FOREVER, 1.0),
+        (Reduction.FIRST_BELOW, CENTRAL, 2.0, 20.0, 30.0),
+        (Reduction.FIRST_BELOW, CENTRAL, 2.0, 20.0, 40.0),
+        (Reduction.MAXIMUM, CENTRAL, *FOREVER, np.nan),
+        (Reduction.MINIMUM, CENTRAL, 1.0, 20.0, np.nan),
+        (Reduction.TIME_ABOVE, CENTRAL, *FOREVER, 40.0),
+        (Reduction.TIME_OF_MINIMUM, CENTRAL, 1.0, 20.0, np.nan),
+    ]
+    together = run(body, *wanted, p=p).metrics
+    for row, one in enumerate(wanted):
+        np.testing.assert_array_equal(together[row], run(body, one, p=p).metrics[0])
+    assert np.all(np.isfinite(together))
+    np.testing.assert_array_equal(together[5], together[8])

@@ -287,10 +287,16 @@ def counts(kernel: Any) -> tuple[int, int, list[str]]:
     return packed, scalar, re.findall(r"\b(?:exp|log|pow|sqrt|tanh|fmod)\b(?=\(|@|$)", text)
 
 
+def kernel_of(program: Program, name: str) -> Any:
+    if name == "observe":
+        return program.observing(tuple(range(program.n_observables)))
+    return getattr(program, name)
+
+
 @x86
 def test_every_operation_is_vectorised(program: Program) -> None:
     for name in KERNELS:
-        packed, scalar, _ = counts(getattr(program, name))
+        packed, scalar, _ = counts(kernel_of(program, name))
         assert packed > 0, name
         # The state that does not change has the pivot 1 / gamma in all lanes: one scalar division.
         assert scalar <= (name == "factor"), name
@@ -300,7 +306,7 @@ def test_every_operation_is_vectorised(program: Program) -> None:
 def test_published_kernels_are_vectorised(model_name: str) -> None:
     program = compile_model(load_model(model_name))
     for name in KERNELS:
-        packed, scalar, calls = counts(getattr(program, name))
+        packed, scalar, calls = counts(kernel_of(program, name))
         assert scalar <= 1, f"{name}: {packed} packed and {scalar} scalar instructions"
         assert calls == []
         if name in ("rhs", "factor", "solve"):
@@ -342,8 +348,31 @@ def test_a_lane_does_not_know_its_neighbors(program: Program) -> None:
 
 def test_equal_equations_have_equal_kernels() -> None:
     again = write_source(trace(MODEL), 16)
-    assert again == write_source(trace(MODEL), 16)
+    assert again.text == write_source(trace(MODEL), 16).text
     assert again.digest != write_source(trace(MODEL), 8).digest
+
+
+def test_some_observables_are_those_of_all(program: Program) -> None:
+    """A kernel of one observable fills its place, and no other."""
+    t, y, p = points(program.lanes)
+    everything = program.evaluate_observables(t, y, p)
+    parameters = np.ones((program.n_all_parameters, program.lanes))
+    parameters[: program.n_parameters] = p.T
+    program.derive(program.lanes, parameters.reshape(-1))
+    for number in range(program.n_observables):
+        out = np.full((program.n_observables, program.lanes), np.nan)
+        observe = program.observing((number,))
+        observe(program.lanes, t, y.T.copy().reshape(-1), parameters.reshape(-1), out.reshape(-1))
+        np.testing.assert_array_equal(out[number], everything[:, number])
+        assert np.all(np.isnan(np.delete(out, number, axis=0)))
+    names = [o.name for o in MODEL.observables]
+    read = dict(zip(names, program.reads, strict=False))
+    for name, states in read.items():
+        shifted = y.copy()
+        unread = [i for i in range(program.n_states) if i not in states]
+        shifted[:, unread] = np.nan
+        seen = program.evaluate_observables(t, shifted, p)
+        np.testing.assert_array_equal(seen[:, names.index(name)], everything[:, names.index(name)])
 
 
 def test_functions_of_parameters_are_computed_once_a_patient() -> None:
