@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from carsim.engine.jit import inner
 from carsim.engine.pack import WIDTH, load, store
-from carsim.engine.plan import FloatArray
+from carsim.engine.plan import FloatArray, IntArray
 
 
 @inner
@@ -95,26 +95,33 @@ def stage_sums(
 
 @inner
 def three_sums(
-    u: FloatArray, weights: FloatArray, first: FloatArray, second: FloatArray, third: FloatArray
+    n: int,
+    states: IntArray,
+    u: FloatArray,
+    weights: FloatArray,
+    first: FloatArray,
+    second: FloatArray,
+    third: FloatArray,
 ) -> None:
-    """Set three vectors to ``sum_j weights[m, j] u_j``, four terms a pass.
+    """Set three vectors to ``sum_j weights[m, j] u_j``, four terms a pass, in the rows of `states`.
 
     The number of rows of u is a multiple of four; rows behind the stages are zero, and so are their
     weights.
     """
-    size = len(first)
     for j in range(0, len(u), 4):
         u0, u1, u2, u3 = u[j], u[j + 1], u[j + 2], u[j + 3]
         w = weights[:, j : j + 4]
-        for k in range(0, size, WIDTH):
-            a, b, c, d = load(u0, k), load(u1, k), load(u2, k), load(u3, k)
-            x = w[0, 0] * a + w[0, 1] * b + w[0, 2] * c + w[0, 3] * d
-            y = w[1, 0] * a + w[1, 1] * b + w[1, 2] * c + w[1, 3] * d
-            z = w[2, 0] * a + w[2, 1] * b + w[2, 2] * c + w[2, 3] * d
-            if j > 0:
-                x = load(first, k) + x
-                y = load(second, k) + y
-                z = load(third, k) + z
-            store(first, k, x)
-            store(second, k, y)
-            store(third, k, z)
+        for q in range(len(states)):
+            row = states[q] * n
+            for k in range(row, row + n, WIDTH):
+                a, b, c, d = load(u0, k), load(u1, k), load(u2, k), load(u3, k)
+                x = w[0, 0] * a + w[0, 1] * b + w[0, 2] * c + w[0, 3] * d
+                y = w[1, 0] * a + w[1, 1] * b + w[1, 2] * c + w[1, 3] * d
+                z = w[2, 0] * a + w[2, 1] * b + w[2, 2] * c + w[2, 3] * d
+                if j > 0:
+                    x = load(first, k) + x
+                    y = load(second, k) + y
+                    z = load(third, k) + z
+                store(first, k, x)
+                store(second, k, y)
+                store(third, k, z)

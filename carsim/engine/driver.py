@@ -355,6 +355,7 @@ def _drive(
     factors: FloatArray,
     before: FloatArray,
     slopes: FloatArray,
+    every: IntArray,
 ) -> None:
     n = sizes[_LANES]
     n_states = sizes[_N_STATES]
@@ -488,7 +489,9 @@ def _drive(
         due = some(saves)
         looking = watching or some(visited)
         if due or dies or looking or reducing:
-            three_sums(u, dense, vectors[K1], vectors[K2], vectors[K3])
+            # Of the states that are looked at, but for a step that may have to end inside.
+            rows = every if dies else states
+            three_sums(n, rows, u, dense, vectors[K1], vectors[K2], vectors[K3])
         if dies:
             for lane in range(n):
                 numbers[EXTINCT_PART, lane] = 2.0
@@ -735,6 +738,7 @@ def drive(
         _row(sizes[_N_FACTORS] * n),
         _row(size),
         _row(2 * len(inclusive) * n),
+        np.arange(sizes[_N_STATES]),
     )
     exchange_flags(flags_before)
 
