@@ -117,6 +117,7 @@ def test_the_time_derivative_equals_differences(program: Program) -> None:
     assert not program.autonomous
 
 
+@pytest.mark.slow
 def test_published_kernels_equal_plain_python(model_name: str) -> None:
     model = load_model(model_name)
     assert compare_kernels(model, compile_model(model)) == []
@@ -302,6 +303,7 @@ def test_every_operation_is_vectorised(program: Program) -> None:
         assert scalar <= (name == "factor"), name
 
 
+@pytest.mark.slow
 @x86
 def test_published_kernels_are_vectorised(model_name: str) -> None:
     program = compile_model(load_model(model_name))

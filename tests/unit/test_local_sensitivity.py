@@ -104,15 +104,20 @@ def differences(scenario: Scenario, name: str, outputs: tuple[str, ...], step: f
         step = min(step, 0.4 * (bounds.upper - value) / abs(value)) if value else step
     h = step * abs(value) if value else step
 
-    def run(x: float) -> Array:
+    def run(x: float | Array) -> Array:
         given = {**getattr(scenario, field), key: x}
         changes: dict[str, Any] = {field: given, "solver": carsim.Solver(rtol=1e-11)}
         moved = dataclasses.replace(scenario, **changes)
         result = carsim.simulate(moved, on_failure="raise")
         return np.array([result[output].values for output in outputs])
 
-    wide = (run(value + 2 * h) - run(value - 2 * h)) / (4 * h)
-    narrow = (run(value + h) - run(value - h)) / (2 * h)
+    points = value + h * np.array([2.0, -2.0, 1.0, -1.0])
+    if any(isinstance(item, Rule) for item in scenario.items.values()):
+        # Measurement errors are those of a patient: each point is the first one.
+        solved = [run(x) for x in points.tolist()]
+    else:
+        solved = list(np.moveaxis(run(points), 1, 0))
+    wide, narrow = (solved[0] - solved[1]) / (4 * h), (solved[2] - solved[3]) / (2 * h)
     return np.asarray((4 * narrow - wide) / 3)
 
 

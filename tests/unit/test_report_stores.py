@@ -51,6 +51,7 @@ def invoke(*arguments: object) -> Any:
     return CliRunner().invoke(main, ["report", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_page_of_a_store_is_that_of_the_result(
     sweep: Sweep, result: xr.Dataset, tmp_path: Path
 ) -> None:

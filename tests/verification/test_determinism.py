@@ -130,7 +130,13 @@ def test_dask_workers_change_no_bit_and_one_may_die(expected: str, tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_said(tmp_path: Path) -> None:
-    with pytest.raises(CarsimError, match=r"no scheduler answers .* tcp://HOST:8786"):
+    import dask
+    import distributed  # noqa: F401  (brings the settings, of which one is changed for a while)
+
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "2s"}),
+        pytest.raises(CarsimError, match=r"no scheduler answers .* tcp://HOST:8786"),
+    ):
         run_to_store(make(), tmp_path, workers=DaskWorkers(scheduler="tcp://127.0.0.1:9"))
 
 
